@@ -1,0 +1,156 @@
+"""What every node of the suite shares: declared parameters, ordered stop, exit code.
+
+rclpy's own SIGINT handler closes the context under running callbacks, so none of it is
+installed: a signal only asks the main loop to leave, and the node closes itself in its own
+order while its publishers still work.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import Protocol, TypeVar
+
+import rclpy
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.executors import Executor, MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
+
+from so101_driver.errors import ConfigError, DriverError
+from so101_driver.parameters import Spec, build, table
+
+ConfigT = TypeVar('ConfigT')
+
+EXIT_CONFIG = 2
+_INT64_MAX = 2**63 - 1
+_PARENT_CHECK_S = 0.2
+
+
+class ClosingNode(Protocol):
+    """A node that can be closed in its own order, more than once."""
+
+    def close(self) -> None:
+        """Stop all work; called once the executor no longer spins."""
+
+    def destroy_node(self) -> None:
+        """Release the ROS entities."""
+
+
+class Stop:
+    """The request to leave the main loop, with the exit code that goes with it."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.exit_code = 0
+        self.reason = ''
+
+    def __call__(self, reason: str, exit_code: int = 0) -> None:
+        """Ask for the end; the first caller's reason and code stand."""
+        if not self._event.is_set():
+            self.reason, self.exit_code = reason, exit_code
+            self._event.set()
+
+    def is_set(self) -> bool:
+        """Tell whether somebody asked for the end."""
+        return self._event.is_set()
+
+
+def declare(node: Node, config: type[ConfigT]) -> ConfigT:
+    """Declare the config's parameters on the node and return the filled config.
+
+    Raises:
+        ConfigError: listing every wrong value.
+    """
+    values = {}
+    for name, parameter in table(config).items():
+        default = parameter.default
+        if isinstance(default, tuple):
+            default = list(default)
+        if default == []:
+            value = node.declare_parameter(
+                name, Parameter.Type.STRING_ARRAY, _descriptor(parameter.spec, parameter.kind)
+            ).value
+            values[name] = () if value is None else tuple(value)
+            continue
+        descriptor = _descriptor(parameter.spec, parameter.kind)
+        values[name] = node.declare_parameter(name, default, descriptor).value
+    return build(config, values)
+
+
+def _descriptor(spec: Spec, kind: object) -> ParameterDescriptor:
+    """Ranges are checked by `build`, in words; the descriptor tells them to tools."""
+    descriptor = ParameterDescriptor(description=spec.description, read_only=True)
+    if kind is float and spec.minimum is not None and spec.maximum is not None:
+        descriptor.floating_point_range = [
+            FloatingPointRange(from_value=float(spec.minimum), to_value=float(spec.maximum))
+        ]
+    if kind is int and spec.minimum is not None:
+        top = _INT64_MAX if spec.maximum is None else int(spec.maximum)
+        descriptor.integer_range = [
+            IntegerRange(from_value=int(spec.minimum), to_value=top, step=1)
+        ]
+    return descriptor
+
+
+def run(
+    make_node: Callable[[Stop], ClosingNode],
+    argv: list[str] | None = None,
+    threads: int = 1,
+) -> int:
+    """Run one node until a signal, its parent's death or its own `Stop`; return the exit code.
+
+    `make_node` gets the `Stop` to end the process by itself. A `DriverError` while it is made
+    is printed as one message and gives exit code 2.
+    """
+    stop = Stop()
+    parent = os.getppid()
+    rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        stop(signal.Signals(number).name)
+
+    previous = {n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
+    node: ClosingNode | None = None
+    executor: Executor | None = None
+    try:
+        node = make_node(stop)
+        executor = SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(threads)
+        executor.add_node(node)
+        while not stop.is_set():
+            executor.spin_once(timeout_sec=_PARENT_CHECK_S)
+            if os.getppid() != parent:
+                stop('the parent process ended')
+    except ConfigError as error:
+        print('refused to start:', file=sys.stderr)
+        for problem in error.problems:
+            print(f'  - {problem}', file=sys.stderr)
+        stop('configuration', EXIT_CONFIG)
+    except DriverError as error:
+        print(f'refused to start: {error}', file=sys.stderr)
+        stop('start', EXIT_CONFIG)
+    except Exception:
+        traceback.print_exc()
+        stop('error', 1)
+        stop.exit_code = 1
+    finally:
+        try:
+            if node is not None:
+                node.close()
+        except Exception:
+            traceback.print_exc()
+            stop.exit_code = stop.exit_code or 1
+        if executor is not None:
+            executor.shutdown(timeout_sec=2.0)
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    return stop.exit_code
