@@ -1,0 +1,91 @@
+"""LeRobot calibration files: accepted, refused in words, found and saved."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from so101_driver import calibration
+from so101_driver.errors import CalibrationError
+from so101_driver.joints import JOINTS
+
+SIM = Path(__file__).parents[3] / 'config' / 'sim'
+
+
+def content() -> dict[str, dict[str, int]]:
+    return json.loads((SIM / 'follower.json').read_text())
+
+
+def test_shipped_files_load() -> None:
+    for name in ('follower', 'leader'):
+        loaded = calibration.load(SIM / f'{name}.json')
+        assert tuple(loaded.joints) == JOINTS
+        assert loaded.ids == {joint: i + 1 for i, joint in enumerate(JOINTS)}
+
+
+def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
+    broken = content()
+    del broken['wrist_roll']
+    del broken['elbow_flex']['range_max']
+    broken['gripper']['homing_offset'] = 2048
+    broken['shoulder_pan']['id'] = 1.5
+    broken['wrist_flex']['range_min'] = 4000
+    broken['shoulder_lift']['colour'] = 3
+    broken['tail'] = {}
+    path = tmp_path / 'arm.json'
+    path.write_text(json.dumps(broken))
+    with pytest.raises(CalibrationError) as caught:
+        calibration.load(path)
+    text = str(caught.value)
+    for part in (
+        'motor "wrist_roll" is missing',
+        'motor "elbow_flex": key "range_max" is missing',
+        'motor "gripper", key "homing_offset": 2048 is outside',
+        'motor "shoulder_pan", key "id": 1.5 is not an integer',
+        'motor "wrist_flex": range_min 4000 is not below',
+        'motor "shoulder_lift": unknown key "colour"',
+        'unknown motor "tail"',
+    ):
+        assert part in text
+    assert all(line.startswith(str(path)) for line in text.splitlines())
+
+
+def test_shared_ids_are_refused() -> None:
+    doubled = content()
+    doubled['gripper']['id'] = 1
+    with pytest.raises(CalibrationError, match='"shoulder_pan" and "gripper" share id 1'):
+        calibration.parse(doubled, 'x.json')
+
+
+def test_list_style_is_refused_clearly() -> None:
+    old = {
+        'homing_offset': [0] * 6,
+        'drive_mode': [0] * 6,
+        'start_pos': [0] * 6,
+        'end_pos': [1] * 6,
+        'calib_mode': ['DEGREE'] * 6,
+        'motor_names': list(JOINTS),
+    }
+    with pytest.raises(CalibrationError, match='old list style'):
+        calibration.parse(old, 'old.json')
+
+
+@pytest.mark.parametrize('text', ['{', '[]', '3'])
+def test_files_that_are_no_object(tmp_path: Path, text: str) -> None:
+    (tmp_path / 'a.json').write_text(text)
+    with pytest.raises(CalibrationError, match=r'a\.json'):
+        calibration.load(tmp_path / 'a.json')
+
+
+def test_both_folder_generations_are_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('HF_LEROBOT_CALIBRATION', str(tmp_path))
+    with pytest.raises(CalibrationError, match='so_follower'):
+        calibration.find('follower', 'blue')
+    assert calibration.default_path('leader', 'b') == tmp_path / 'teleoperators/so_leader/b.json'
+    old = tmp_path / 'robots' / 'so101_follower' / 'blue.json'
+    calibration.save(calibration.load(SIM / 'follower.json'), old)
+    assert calibration.find('follower', 'blue').source == str(old)
+    assert json.loads(old.read_text()) == content()
+    assert list(old.parent.iterdir()) == [old]
