@@ -51,7 +51,7 @@ def rad_to_units(
     """
     values = _checked(values_rad, joints)
     if _mode(mode) == RADIANS:
-        return values.copy()
+        return np.array(values)
     scale, offset = _unit_line(_names(joints), mode, _needed(mode, calibration))
     units: FloatArray = values * _shaped(scale, joints) + _shaped(offset, joints)
     return _clamped(units, joints, mode)
@@ -68,7 +68,7 @@ def units_to_rad(
     """
     units = _checked(values, joints)
     if _mode(mode) == RADIANS:
-        return units.copy()
+        return np.array(units)
     scale, offset = _unit_line(_names(joints), mode, _needed(mode, calibration))
     units = _clamped(units, joints, mode)
     angles: FloatArray = (units - _shaped(offset, joints)) / _shaped(scale, joints)

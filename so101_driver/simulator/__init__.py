@@ -1,0 +1,1 @@
+"""Byte-level simulator of SO-101 arms: servos, protocol, serial line, scripted operator."""

@@ -1,0 +1,87 @@
+"""The serial line of a simulated bus: a pseudo-terminal with a name of its own choosing."""
+
+from __future__ import annotations
+
+import os
+import select
+import tty
+from pathlib import Path
+
+from so101_driver.errors import LinkError
+
+
+class PseudoTerminal:
+    """A raw pty whose slave is reachable under a chosen path (a symbolic link).
+
+    The slave is kept open here too, so that the line outlives the clients that open and close it.
+    A pipe wakes a waiting `receive`, so that closing never has to wait for a timeout.
+    """
+
+    def __init__(self, link: str | Path) -> None:
+        self.link = Path(link)
+        self._master = -1
+        self._slave = -1
+        self._wake_read, self._wake_write = os.pipe()
+
+    def plug(self) -> None:
+        """Make the device appear.
+
+        Raises:
+            LinkError: when something that is not a link of an earlier simulator has the name.
+        """
+        if self.link.exists() and not self.link.is_symlink():
+            raise LinkError(f'{self.link}: exists and is no simulated port')
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        self.link.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.link.with_name(f'.{self.link.name}.{os.getpid()}')
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(os.ttyname(self._slave))
+        temporary.replace(self.link)
+
+    def unplug(self) -> None:
+        """Make the device vanish under its clients."""
+        if self._master < 0:
+            return
+        try:
+            if self.link.readlink() == Path(os.ttyname(self._slave)):
+                self.link.unlink()
+        except OSError:
+            pass  # somebody else removed or replaced the link: it is no longer ours
+        os.close(self._slave)
+        os.close(self._master)
+        self._master = self._slave = -1
+
+    def receive(self) -> bytes:
+        """Wait for bytes from the host; nothing when `wake` was called or the line is gone."""
+        master = self._master
+        if master < 0:
+            return b''
+        readable, _, _ = select.select([master, self._wake_read], [], [])
+        if self._wake_read in readable:
+            os.read(self._wake_read, 64)
+            return b''
+        try:
+            return os.read(master, 4096)
+        except OSError:
+            return b''
+
+    def send(self, data: bytes) -> None:
+        """Put bytes onto the line; lost when nobody empties the buffer, as on a real wire."""
+        if self._master < 0:
+            return
+        try:
+            os.write(self._master, data)
+        except (BlockingIOError, OSError):
+            return
+
+    def wake(self) -> None:
+        """Make a waiting `receive` return."""
+        os.write(self._wake_write, b'.')
+
+    def close(self) -> None:
+        """Unplug for good."""
+        self.unplug()
+        for descriptor in (self._wake_read, self._wake_write):
+            os.close(descriptor)
