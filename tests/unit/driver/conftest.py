@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from so101_driver.calibration import Calibration
 from so101_driver.simulator.bus import SimulatedBus, servo_setups
 
 SIM = Path(__file__).parents[3] / 'config' / 'sim'
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
-    """Wait until the condition holds; fail the test when it does not in time."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, 'the condition did not come true in time'
-        time.sleep(0.002)
 
 
 @pytest.fixture

@@ -1,0 +1,161 @@
+"""The thread that owns an arm: cycles on an absolute grid, reconnects, runs requests in between."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+from so101_driver.arm import ArmReading, ArmState, So101Arm
+from so101_driver.errors import DriverError, LinkError, ServoError
+from so101_driver.pacing import Grid
+
+ResultT = TypeVar('ResultT')
+
+Report = Callable[[str], None]
+
+_RECONNECT_PERIOD_S = 0.3
+_JOIN_TIMEOUT_S = 5.0
+
+
+class ArmThread:
+    """Runs `cycle(reading)` at a fixed rate with an arm that nobody else touches.
+
+    A joint that does not answer costs this cycle's value, never the thread. A lost port is
+    reopened for as long as it takes; the servos hold meanwhile.
+
+    Args:
+        arm: The arm, connected or not.
+        rate_hz: Cycles per second.
+        cycle: Called with each reading.
+        connected: Called after each successful connect in this thread.
+        report: Takes one line per change of state, for the log.
+    """
+
+    def __init__(
+        self,
+        arm: So101Arm,
+        rate_hz: float,
+        cycle: Callable[[ArmReading], None],
+        connected: Callable[[], None],
+        report: Report,
+    ) -> None:
+        self.arm = arm
+        self.grid = Grid(rate_hz)
+        self.problem = ''
+        self.cycles = 0
+        self.bad_cycles = 0
+        self.reconnects = 0
+        self._cycle = cycle
+        self._connected = connected
+        self._report = report
+        self._requests: SimpleQueue[tuple[Callable[[], object], Future[object]]] = SimpleQueue()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='arm', daemon=True)
+
+    def start(self) -> None:
+        """Begin to cycle."""
+        self._thread.start()
+
+    def call(self, action: Callable[[], ResultT], timeout_s: float = 5.0) -> ResultT:
+        """Run an action on the arm between two cycles and return its result.
+
+        Raises:
+            DriverError: what the action raised.
+            TimeoutError: when the thread did not come to it in time.
+        """
+        future: Future[object] = Future()
+        self._requests.put((action, future))
+        return future.result(timeout_s)  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Stop cycling and close the arm, torque rule included; closing twice is fine.
+
+        Raises:
+            ServoError: when motors could not be released.
+        """
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(_JOIN_TIMEOUT_S)
+        self.arm.close()
+
+    def _run(self) -> None:
+        self.grid = Grid(self.grid.rate_hz)
+        while not self._stop.is_set():
+            if self.arm.state is ArmState.UNCONFIGURED and not self._reconnect():
+                self._serve_requests()
+                self._stop.wait(_RECONNECT_PERIOD_S)
+                continue
+            self._serve_requests()
+            self._one_cycle()
+            if not self.grid.wait(self._stop):
+                return
+
+    def _one_cycle(self) -> None:
+        self.cycles += 1
+        try:
+            reading = self.arm.read()
+            self._cycle(reading)
+        except LinkError as error:
+            self.bad_cycles += 1
+            self._say(str(error))
+            return
+        except ServoError as error:
+            self.bad_cycles += 1
+            self._say(str(error))
+            return
+        if reading.missing:
+            self.bad_cycles += 1
+            self._say(f'no answer from {", ".join(reading.missing)}')
+        else:
+            self._say('')
+
+    def _reconnect(self) -> bool:
+        try:
+            self.arm.connect()
+            self._connected()
+        except DriverError as error:
+            self._say(str(error))
+            return False
+        self.reconnects += 1
+        self._report(f'{self.arm.bus.port.port_name}: connected, {self.arm.state.value}')
+        self._say('')
+        return True
+
+    def _serve_requests(self) -> None:
+        while True:
+            try:
+                action, future = self._requests.get_nowait()
+            except Empty:
+                return
+            try:
+                future.set_result(action())
+            except Exception as error:  # handed to the caller, whoever that is
+                future.set_exception(error)
+
+    def _say(self, problem: str) -> None:
+        """Report a problem when it begins or changes, not each time it lasts."""
+        if problem and problem != self.problem:
+            self._report(problem)
+        self.problem = problem
+
+
+def connect_within(arm: So101Arm, wait_s: float, stopped: Callable[[], bool]) -> None:
+    """Connect, waiting for a port that has not appeared yet.
+
+    Raises:
+        LinkError: when it did not appear in time.
+        DriverError: at once for everything that waiting does not cure.
+    """
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            arm.connect()
+            return
+        except LinkError:
+            if time.monotonic() >= deadline or stopped():
+                raise
+        time.sleep(0.05)
