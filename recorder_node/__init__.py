@@ -1,0 +1,1 @@
+"""Turns live ROS topics into LeRobot datasets."""

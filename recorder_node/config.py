@@ -1,0 +1,68 @@
+"""The recorder's parameters; LeRobot's words and defaults where LeRobot has them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from recorder_node.dataset import layout
+from recorder_node.video import CODECS
+from so101_driver.parameters import param
+
+
+@dataclasses.dataclass(frozen=True)
+class RecorderConfig:
+    """Everything that can be set on the recorder node."""
+
+    contract: str = param('', 'contract file: which topic fills which feature', required=True)
+    repo_id: str = param('', 'dataset name, user/name as on the Hugging Face Hub', required=True)
+    single_task: str = param('', 'what the robot does, in words', required=True)
+    root: str = param('', 'folder of the dataset; default $HF_LEROBOT_HOME/<repo_id>')
+    fps: int = param(30, 'rows and video frames per second', unit='Hz', minimum=1, maximum=240)
+    episode_time_s: float = param(
+        60.0, 'length of an episode', unit='s', minimum=0.1, maximum=layout.MAX_EPISODE_S)
+    reset_time_s: float = param(
+        60.0, 'time to reset the scene between episodes', unit='s', minimum=0.0, maximum=86400.0)
+    num_episodes: int = param(50, 'episodes to record in this session', minimum=1)
+    start: str = param('auto', 'begin episodes by themselves, or wait for start_episode',
+                       choices=('auto', 'manual'))
+    resume: bool = param(False, 'add to the dataset that is at root')
+    vcodec: str = param('auto', 'video encoder; auto is h264', choices=('auto', *CODECS))
+    cameras: str = param(
+        'all', 'cameras of the contract to record: names separated by commas, all or none')
+    units: str = param('degrees', "arm joints' unit for contract entries with units: lerobot",
+                       choices=('degrees', 'range_m100_100'))
+    calibration: str = param('', "the follower's LeRobot calibration file, for range_m100_100")
+    row_delay_s: float = param(
+        0.0, 'a row is built this long after its time, from what has arrived; 0 = two periods',
+        unit='s', minimum=0.0, maximum=2.0)
+    max_gap_s: float = param(
+        1.0, 'a stream may be stale (repeated, counted) this long before the episode faults',
+        unit='s', minimum=0.0, maximum=60.0)
+    start_timeout_s: float = param(
+        60.0, 'with start auto: give up when the streams are not there by then', unit='s',
+        minimum=1.0, maximum=86400.0)
+    min_free_mb: int = param(
+        500, 'below this free disk space no episode starts and a running one is ended',
+        unit='MiB', minimum=0)
+
+    def problems(self) -> list[str]:
+        """Rules that span several parameters."""
+        found = layout.repo_id_problems(self.repo_id)
+        if self.repo_id.split('/')[-1].startswith('eval_'):
+            found.append(f'repo_id "{self.repo_id}": names that start with eval_ are for '
+                         'evaluations of a policy, as in LeRobot; choose another')
+        return found
+
+    @property
+    def dataset_root(self) -> Path:
+        """The dataset's folder."""
+        return layout.resolve_root(self.root, self.repo_id)
+
+    @property
+    def camera_names(self) -> tuple[str, ...] | None:
+        """The cameras to record; None means all of the contract."""
+        if self.cameras == 'all':
+            return None
+        names = self.cameras.replace('none', '').split(',')
+        return tuple(name.strip() for name in names if name.strip())

@@ -1,0 +1,115 @@
+"""Where things lie in a LeRobot v3.0 dataset, and LeRobot's constants (lerobot 0.4.0 to 0.6.1)."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from so101_driver.errors import ConfigError
+
+CODEBASE_VERSION = 'v3.0'
+CHUNKS_SIZE = 1000
+DATA_FILES_SIZE_IN_MB = 100
+VIDEO_FILES_SIZE_IN_MB = 200
+DATA_PATH = 'data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet'
+VIDEO_PATH = 'videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4'
+EPISODES_PATH = 'meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet'
+INFO = 'meta/info.json'
+STATS = 'meta/stats.json'
+TASKS = 'meta/tasks.parquet'
+# Ours, outside meta/ because loaders fetch that folder whole.
+REPORTS = 'recorder/episodes.jsonl'
+STAMPS_PATH = 'recorder/stamps/episode_{episode_index:06d}.parquet'
+
+# Beyond 1024 s float32 time stamps are coarser than LeRobot's tolerance of 1e-4 s.
+MAX_EPISODE_S = 1000.0
+
+INDEX_FEATURES = {
+    'timestamp': {'dtype': 'float32', 'shape': [1], 'names': None},
+    'frame_index': {'dtype': 'int64', 'shape': [1], 'names': None},
+    'episode_index': {'dtype': 'int64', 'shape': [1], 'names': None},
+    'index': {'dtype': 'int64', 'shape': [1], 'names': None},
+    'task_index': {'dtype': 'int64', 'shape': [1], 'names': None},
+}
+
+_REPO_ID = re.compile(r'[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?')
+_FILE = re.compile(r'chunk-(\d+)/file-(\d+)\.')
+
+Place = tuple[int, int]
+FIRST: Place = (0, 0)
+
+
+def following(place: Place) -> Place:
+    """Return the chunk and file number after these."""
+    chunk, file = place
+    return (chunk, file + 1) if file + 1 < CHUNKS_SIZE else (chunk + 1, 0)
+
+
+def next_free(folder: Path) -> Place:
+    """Return the first place after all files below `folder`, whatever wrote them."""
+    places = [
+        (int(match[1]), int(match[2]))
+        for path in folder.glob('chunk-*/file-*')
+        if (match := _FILE.search(path.as_posix()))
+    ]
+    return following(max(places)) if places else FIRST
+
+
+def default_root(repo_id: str) -> Path:
+    """Return LeRobot's folder for a dataset: `$HF_LEROBOT_HOME/<repo_id>`."""
+    home = os.environ.get('HF_LEROBOT_HOME')
+    if not home:
+        hub = os.environ.get('HF_HOME') or str(
+            Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache') / 'huggingface')
+        home = str(Path(hub) / 'lerobot')
+    return Path(home).expanduser() / repo_id
+
+
+def resolve_root(root: str, repo_id: str) -> Path:
+    """Return the dataset's folder from the arguments `root` and `repo_id`."""
+    return Path(root).expanduser().absolute() if root else default_root(repo_id)
+
+
+def repo_id_problems(repo_id: str) -> list[str]:
+    """Say what is wrong with a repo_id; it must never lead outside its folder."""
+    if _REPO_ID.fullmatch(repo_id) and '..' not in repo_id and '--' not in repo_id:
+        return []
+    return [f'repo_id is "{repo_id}"; it must look like user/name, with letters, digits, '
+            '"-", "_" and "."']
+
+
+def recording_folder(root: Path) -> Path:
+    """Return the folder beside the dataset where takes in progress live."""
+    return root.with_name(f'{root.name}.recording')
+
+
+def root_problems(root: Path, resume: bool) -> list[str]:
+    """Say why a dataset cannot be written at `root`, without changing anything."""
+    if root.exists() and not root.is_dir():
+        return [f'root {root} is a file']
+    exists = root.is_dir() and any(root.iterdir())
+    if exists and not resume:
+        return [f'root {root} exists and is not empty; give resume:=true to add episodes to it, '
+                'or another repo_id or root']
+    if resume and not exists:
+        return [f'resume is true but there is no dataset at {root}']
+    if resume and not (root / INFO).is_file():
+        return [f'root {root} is not a dataset: {INFO} is missing']
+    for folder in (root, root.parent):
+        existing = folder
+        while not existing.exists():
+            existing = existing.parent
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            return [f'root {root} cannot be written: no permission in {existing}']
+    return []
+
+
+def check_root(root: Path, resume: bool) -> None:
+    """Refuse a root that cannot be written.
+
+    Raises:
+        ConfigError: with the reason and the cure.
+    """
+    if problems := root_problems(root, resume):
+        raise ConfigError(problems)

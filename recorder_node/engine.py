@@ -1,0 +1,240 @@
+"""The recorder without ROS: one sampler thread builds rows, one writer thread seals and publishes.
+
+Hand-over: callbacks -> `StreamBuffer` -> sampler thread -> `Take` (encoder threads) -> writer
+thread -> dataset. The next take can begin while the last one is still being sealed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from recorder_node.contract import Contract
+from recorder_node.dataset.writer import DatasetWriter
+from recorder_node.errors import DatasetError
+from recorder_node.journal import Syncer
+from recorder_node.messages import NS
+from recorder_node.recording import Fault, Recording
+from recorder_node.sampler import Sampler
+from recorder_node.session import Action
+from recorder_node.streams import StreamBuffer
+from recorder_node.take import SealedTake, Take
+from recorder_node.video import Codec
+
+# Takes that may wait for the disk before a new one is refused.
+MAX_WAITING_TAKES = 2
+_IDLE_WAIT_S = 0.1
+# Reading two clocks took longer than this: somebody else had the processor, do not compare them.
+_CLOCK_BRACKET_NS = 5_000_000
+
+
+class Clock(Protocol):
+    """The two times the recorder knows."""
+
+    def now_ns(self) -> int:
+        """ROS time, that of the stamps."""
+
+    def steady_ns(self) -> int:
+        """A clock that never jumps."""
+
+
+class Saved(NamedTuple):
+    """A published episode."""
+
+    episode_index: int
+    report: dict[str, Any]
+
+
+class Settings(NamedTuple):
+    """What the engine needs of the configuration."""
+
+    fps: int
+    max_rows: int
+    row_delay_ns: int
+    max_gap_ns: int
+    codec: Codec
+
+
+class Engine:
+    """Carries out the session's actions.
+
+    Args:
+        contract: the features.
+        buffers: the streams, filled by callbacks.
+        settings: see `Settings`.
+        clock: ROS and steady time.
+        writer: the dataset.
+        folder: where takes in progress live.
+        task: returns the words of the present task.
+        on_fault: called from the sampler's or journal's thread when the running take ended.
+        on_published: called from the writer's thread with the outcome of each publication.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        buffers: Mapping[str, StreamBuffer],
+        settings: Settings,
+        clock: Clock,
+        writer: DatasetWriter,
+        folder: Path,
+        task: Callable[[], str],
+        on_fault: Callable[[str], None],
+        on_published: Callable[[Saved | Exception, Path], None],
+    ) -> None:
+        self._contract = contract
+        self._buffers = buffers
+        self._settings = settings
+        self._clock = clock
+        self._writer = writer
+        self._folder = folder
+        self._task = task
+        self._on_fault = on_fault
+        self._on_published = on_published
+        self._sampler = Sampler(contract, buffers, settings.fps)
+        self._lock = threading.Lock()
+        self._building: list[Recording] = []
+        self._sealed: dict[Recording, Future[SealedTake]] = {}
+        self.running: Recording | None = None
+        self.pending: Recording | None = None
+        self.waiting_takes = 0
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._syncer = Syncer(self._disk_fault)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix='writer')
+        self._thread = threading.Thread(target=self._sample, name='sampler', daemon=True)
+        self._thread.start()
+
+    def apply(self, actions: tuple[Action, ...]) -> list[Future[Any]]:
+        """Carry out a decision's actions in order; return what is still to be awaited.
+
+        Raises:
+            OSError: when a take cannot be opened.
+        """
+        carry_out: dict[Action, Callable[[], Future[Any] | None]] = {
+            Action.OPEN: self._open,
+            Action.END: self._end,
+            Action.PUBLISH: self._publish,
+            Action.DROP: lambda: self._settle(self._drop_job),
+            Action.KEEP: lambda: self._settle(self._keep_job),
+        }
+        futures = [carry_out[action]() for action in actions]
+        return [future for future in futures if future is not None]
+
+    def wait_written(self) -> None:
+        """Wait until everything handed to the writer is done."""
+        self._writing.submit(lambda: None).result()
+
+    def close(self) -> None:
+        """Stop the threads; takes must have been settled before."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join()
+        self._writing.shutdown()
+        self._syncer.close()
+        if self._folder.is_dir() and not any(self._folder.iterdir()):
+            self._folder.rmdir()
+
+    def _open(self) -> None:
+        t0_ns = self._clock.now_ns()
+        # The wall time in the name is for people; equal names get a number.
+        stamp = datetime.datetime.fromtimestamp(t0_ns / NS).strftime('%Y%m%d-%H%M%S')
+        name, number = f'take-{stamp}', 1
+        while (self._folder / name).exists():
+            name, number = f'take-{stamp}-{number}', number + 1
+        settings = self._settings
+        take = Take(self._folder / name, self._contract, settings.fps, t0_ns, settings.codec)
+        recording = Recording(take, self._sampler, self._buffers, settings.max_rows,
+                              settings.row_delay_ns, settings.max_gap_ns, self._task)
+        self._syncer.add(take.sync)
+        self.running = recording
+        with self._lock:
+            self._building.append(recording)
+        self._wake.set()
+
+    def _end(self) -> None:
+        recording = self.running
+        assert recording is not None
+        with self._lock:
+            recording.end_at(self._clock.now_ns())
+        self.running, self.pending = None, recording
+        self._wake.set()
+        self._sealed[recording] = self._writing.submit(self._seal, recording)
+
+    def _seal(self, recording: Recording) -> SealedTake:
+        recording.complete.wait()
+        self._syncer.remove(recording.take.sync)
+        return recording.take.seal()
+
+    def _publish(self) -> Future[Saved]:
+        self.waiting_takes += 1
+        return self._settle(self._publish_job)
+
+    def _settle(self, job: Callable[[Recording, Future[SealedTake]], Any]) -> Future[Any]:
+        recording = self.pending
+        assert recording is not None
+        self.pending = None
+        return self._writing.submit(job, recording, self._sealed.pop(recording))
+
+    def _publish_job(self, recording: Recording, sealed: Future[SealedTake]) -> Saved:
+        try:
+            take = sealed.result()
+            if not take.rows:
+                raise DatasetError('the take has no rows')
+            report = recording.report(take)
+            saved = Saved(self._writer.publish(take, report), report)
+        except Exception as error:
+            self._on_published(error, recording.take.folder)
+            raise
+        finally:
+            self.waiting_takes -= 1
+        self._on_published(saved, recording.take.folder)
+        return saved
+
+    def _drop_job(self, recording: Recording, sealed: Future[SealedTake]) -> None:
+        sealed.exception()
+        shutil.rmtree(recording.take.folder)
+
+    def _keep_job(self, recording: Recording, sealed: Future[SealedTake]) -> Path:
+        sealed.exception()
+        return recording.take.folder
+
+    def _sample(self) -> None:
+        while not self._stop.is_set():
+            wait_s = self._build_all()
+            self._wake.wait(wait_s)
+            self._wake.clear()
+
+    def _build_all(self) -> float:
+        """Build all due rows of all takes; return the seconds until the next one is due."""
+        before_ns = self._clock.steady_ns()
+        now_ns = self._clock.now_ns()
+        steady_ns = self._clock.steady_ns()
+        if steady_ns - before_ns > _CLOCK_BRACKET_NS:
+            return 0.0
+        due_ns = []
+        faults = []
+        with self._lock:
+            for recording in list(self._building):
+                try:
+                    next_ns = recording.build_due(now_ns, steady_ns)
+                except Fault as fault:
+                    if recording is self.running:
+                        faults.append(str(fault))
+                    next_ns = None
+                if next_ns is None:
+                    self._building.remove(recording)
+                else:
+                    due_ns.append(next_ns)
+        for reason in faults:
+            self._on_fault(reason)
+        return max(0.0, (min(due_ns) - now_ns) / NS) if due_ns else _IDLE_WAIT_S
+
+    def _disk_fault(self, reason: str) -> None:
+        if self.running is not None:
+            self._on_fault(reason)

@@ -1,0 +1,23 @@
+"""Errors of the recorder; `RecorderError` is their root."""
+
+from so101_driver.errors import ConfigError, DriverError
+
+
+class RecorderError(DriverError):
+    """Anything the recorder refuses or cannot do."""
+
+
+class ContractError(ConfigError, RecorderError):
+    """A contract file with one or more mistakes, all of them listed."""
+
+
+class StreamError(RecorderError):
+    """A message that does not fit its contract (joint missing, other size, other encoding)."""
+
+
+class DatasetError(RecorderError):
+    """The dataset on disk cannot be opened, resumed or extended."""
+
+
+class EncodeError(RecorderError):
+    """A video could not be encoded, or does not hold as many frames as there are rows."""

@@ -1,0 +1,214 @@
+"""Messages to values: one extractor per message type, duck-typed so that tests need no ROS.
+
+Numbers become float64 vectors in the dataset's order and units; pictures stay as they came,
+wrapped in a `Picture`, and are converted by the encoder's thread.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recorder_node.contract import IMAGE_TYPES, JOINT_FIELDS, Contract, Feature, Source
+from recorder_node.errors import ContractError, StreamError
+from so101_driver import calibration as calibration_module
+from so101_driver import units
+from so101_driver.errors import CalibrationError
+
+Vector = NDArray[np.float64]
+NS = 1_000_000_000
+
+
+class Picture(NamedTuple):
+    """A picture as received: `data` is the message's own buffer, `step` its bytes per row."""
+
+    height: int
+    width: int
+    encoding: str
+    step: int
+    data: Any
+
+
+class Reading(NamedTuple):
+    """What one message says: its own stamp (None without header), its frame_id, its value."""
+
+    stamp_ns: int | None
+    frame_id: str
+    value: Vector | Picture
+
+
+Extractor = Callable[[Any], Reading]
+
+
+def stamp_to_ns(stamp: Any) -> int:
+    """Return a builtin_interfaces Time as integer nanoseconds."""
+    return int(stamp.sec) * NS + int(stamp.nanosec)
+
+
+class Units:
+    """Conversion of one source's radians into the units of the dataset.
+
+    `mode` is LeRobot's norm mode (`degrees` or `range_m100_100`), needed for `units: lerobot`.
+    """
+
+    def __init__(
+        self, mode: str, calibration: calibration_module.Calibration | None = None
+    ) -> None:
+        self.mode = mode
+        self.calibration = calibration
+
+    def convert(self, source: Source, values: Vector) -> Vector:
+        """Convert a vector in the source's order."""
+        if source.units == 'degrees':
+            return np.degrees(values)
+        if source.units == 'lerobot':
+            return units.rad_to_units(values, source.joints, self.mode, self.calibration)
+        return values
+
+    def problems(self, contract: Contract) -> list[str]:
+        """Say what is missing to convert the contract's features."""
+        found = []
+        for feature in contract.numeric:
+            for source in feature.sources:
+                if source.units != 'lerobot':
+                    continue
+                try:
+                    self.convert(source, np.zeros(len(source.joints)))
+                except (CalibrationError, KeyError, ValueError) as error:
+                    found.append(f'feature "{feature.name}": units lerobot: {error}')
+        return found
+
+
+def load_units(mode: str, calibration_path: str, contract: Contract) -> Units:
+    """Build the conversion for a contract.
+
+    Raises:
+        ContractError: when the contract asks for LeRobot units that cannot be computed.
+    """
+    try:
+        calibration = (
+            calibration_module.load(Path(calibration_path)) if calibration_path else None)
+    except CalibrationError as error:
+        raise ContractError([str(error)]) from error
+    converter = Units(mode, calibration)
+    if problems := converter.problems(contract):
+        raise ContractError(problems)
+    return converter
+
+
+def extractor(feature: Feature, source: Source, converter: Units) -> Extractor:
+    """Return the function that turns this source's messages into readings.
+
+    The function raises StreamError, naming topic and cause, for a message that does not fit.
+    """
+    if source.type in IMAGE_TYPES:
+        read = _image_reader(feature, source)
+    else:
+        read_numbers = _number_reader(source)
+
+        def read(message: Any) -> Vector | Picture:
+            values = read_numbers(message)
+            if not np.isfinite(values).all():
+                raise StreamError(f'{source.topic}: a value is not finite: {values.tolist()}')
+            return converter.convert(source, values)
+
+    def extract(message: Any) -> Reading:
+        header = getattr(message, 'header', None)
+        if header is None:
+            return Reading(None, '', read(message))
+        stamp_ns = stamp_to_ns(header.stamp) if source.stamp == 'header' else None
+        if stamp_ns == 0:
+            raise StreamError(
+                f'{source.topic}: the header stamp is zero; use stamp: receive in the contract')
+        return Reading(stamp_ns, header.frame_id, read(message))
+
+    return extract
+
+
+def _number_reader(source: Source) -> Callable[[Any], Vector]:
+    if source.type == 'sensor_msgs/msg/JointState':
+        return _JointReader(source, lambda message: getattr(message, source.field))
+    if source.type == 'trajectory_msgs/msg/JointTrajectory':
+        field = {'position': 'positions', 'velocity': 'velocities', 'effort': 'effort'}
+        return _JointReader(source, lambda message: _last_point(source, message,
+                                                                field[source.field]))
+    if 'Twist' in source.type:
+        paths = [name.split('.') for name in source.fields]
+
+        def read_twist(message: Any) -> Vector:
+            twist = getattr(message, 'twist', message)
+            return np.array([getattr(getattr(twist, a), b) for a, b in paths], np.float64)
+
+        return read_twist
+    if 'MultiArray' in source.type:
+
+        def read_array(message: Any) -> Vector:
+            values = np.asarray(message.data, np.float64)
+            if values.shape != (source.width,):
+                raise StreamError(f'{source.topic}: {values.size} values, the contract says '
+                                  f'{source.width}')
+            return values
+
+        return read_array
+    return lambda message: np.array([float(message.data)])
+
+
+def _last_point(source: Source, message: Any, field: str) -> Sequence[float]:
+    if not message.points:
+        raise StreamError(f'{source.topic}: a trajectory without points')
+    values: Sequence[float] = getattr(message.points[-1], field)
+    return values
+
+
+class _JointReader:
+    """Picks joints by name; the order is looked up again only when the message's names change."""
+
+    def __init__(self, source: Source, field: Callable[[Any], Sequence[float]]) -> None:
+        self._source = source
+        self._field = field
+        self._names: list[str] | None = None
+        self._order: list[int] = []
+
+    def __call__(self, message: Any) -> Vector:
+        names = list(getattr(message, 'name', None) or getattr(message, 'joint_names', []))
+        if names != self._names:
+            self._order = self._find(names)
+            self._names = names
+        values = np.asarray(self._field(message), np.float64)
+        if values.size != len(names):
+            kind = JOINT_FIELDS[self._source.field]
+            raise StreamError(f'{self._source.topic}: {values.size} values of {kind} for '
+                              f'{len(names)} joint names')
+        return values[self._order]
+
+    def _find(self, names: list[str]) -> list[int]:
+        missing = [joint for joint in self._source.joints if joint not in names]
+        if missing:
+            raise StreamError(f'{self._source.topic}: no joint {", ".join(missing)} in the '
+                              f'message; it has {", ".join(names) or "none"}')
+        return [names.index(joint) for joint in self._source.joints]
+
+
+def _image_reader(feature: Feature, source: Source) -> Callable[[Any], Picture]:
+    height, width = feature.shape[:2]
+    if source.type == 'sensor_msgs/msg/CompressedImage':
+        return lambda message: Picture(height, width, 'compressed', 0, message.data)
+
+    def read(message: Any) -> Picture:
+        if (message.height, message.width) != (height, width):
+            raise StreamError(
+                f'{source.topic}: a picture of {message.width}x{message.height}, the contract '
+                f'says {width}x{height}')
+        return Picture(height, width, message.encoding, message.step, message.data)
+
+    return read
+
+
+def seconds(ns: float) -> float:
+    """Nanoseconds as seconds, for texts."""
+    return ns / NS if math.isfinite(ns) else ns

@@ -1,0 +1,142 @@
+"""ROS side of the streams: subscriptions whose QoS follows what the publishers offer."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+from recorder_node.contract import IMAGE_TYPES, Contract
+from recorder_node.errors import StreamError
+from recorder_node.messages import Picture, Units, extractor
+from recorder_node.pictures import check
+from recorder_node.sampler import stream_keys
+from recorder_node.streams import Sample, StreamBuffer
+
+_DEPTH = 10
+_IMAGE_DEPTH = 5
+
+
+def message_class(type_name: str) -> Any:
+    """Return the class of a type such as `sensor_msgs/msg/Image`."""
+    package, kind, name = type_name.split('/')
+    return getattr(importlib.import_module(f'{package}.{kind}'), name)
+
+
+class AdaptiveSubscription:
+    """Subscribes once a publisher exists; best effort when any publisher offers only that.
+
+    A reliable subscription never hears a best-effort publisher, and nothing but a warning would
+    tell. `refresh` is called now and then and subscribes anew when the offers have changed.
+    """
+
+    def __init__(self, node: Node, topic: str, type_name: str, callback: Callable[[Any], None],
+                 depth: int, group: CallbackGroup) -> None:
+        self.topic = topic
+        self._node = node
+        self._type = message_class(type_name)
+        self._callback = callback
+        self._depth = depth
+        self._group = group
+        self._reliability: Any = None
+        self._subscription: Any = None
+
+    def refresh(self) -> None:
+        """Follow the publishers' offers."""
+        offers = [info.qos_profile.reliability
+                  for info in self._node.get_publishers_info_by_topic(self.topic)]
+        if not offers:
+            return
+        wanted = (ReliabilityPolicy.BEST_EFFORT if ReliabilityPolicy.BEST_EFFORT in offers
+                  else ReliabilityPolicy.RELIABLE)
+        if wanted == self._reliability:
+            return
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+        profile = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST, depth=self._depth, reliability=wanted)
+        self._reliability = wanted
+        self._subscription = self._node.create_subscription(
+            self._type, self.topic, self._callback, profile, callback_group=self._group)
+
+
+class StreamSubscriptions:
+    """Fills the contract's stream buffers from topics.
+
+    Args:
+        node: the owner.
+        contract: the features.
+        buffers: one per source.
+        converter: units.
+        on_misfit: called with the reason when a message does not fit the contract.
+    """
+
+    def __init__(self, node: Node, contract: Contract, buffers: dict[str, StreamBuffer],
+                 converter: Units, on_misfit: Callable[[str], None]) -> None:
+        self._node = node
+        self._on_misfit = on_misfit
+        self._group = MutuallyExclusiveCallbackGroup()
+        # Topics that serve several features are subscribed once.
+        receivers: dict[tuple[str, str], list[Callable[[Any, int], None]]] = {}
+        for feature in contract.features:
+            for key, source in zip(stream_keys(feature), feature.sources, strict=True):
+                receive = self._receiver(buffers[key], extractor(feature, source, converter))
+                receivers.setdefault((source.topic, source.type), []).append(receive)
+        self._subscriptions = [
+            AdaptiveSubscription(node, topic, type_name, self._dispatcher(group),
+                                 _IMAGE_DEPTH if type_name in IMAGE_TYPES else _DEPTH,
+                                 self._group)
+            for (topic, type_name), group in receivers.items()
+        ]
+
+    def refresh(self) -> None:
+        """Look at the publishers and subscribe accordingly."""
+        for subscription in self._subscriptions:
+            subscription.refresh()
+
+    def publishers_of(self, topic: str) -> str:
+        """Describe who publishes on a topic, or which similar topics exist."""
+        infos = self._node.get_publishers_info_by_topic(topic)
+        if infos:
+            names = {f'{i.node_namespace.rstrip("/")}/{i.node_name} ({i.topic_type})'
+                     for i in infos}
+            return f'published by {", ".join(sorted(names))}'
+        existing = [name for name, _ in self._node.get_topic_names_and_types()
+                    if self._node.count_publishers(name) and not _internal(name)]
+        return f'no publisher; topics that have one: {", ".join(sorted(existing)) or "none"}'
+
+    def _dispatcher(self, receivers: Iterable[Callable[[Any, int], None]]) -> Callable[[Any], None]:
+        group = tuple(receivers)
+        clock = self._node.get_clock()
+
+        def dispatch(message: Any) -> None:
+            recv_ns = clock.now().nanoseconds
+            for receive in group:
+                receive(message, recv_ns)
+
+        return dispatch
+
+    def _receiver(self, buffer: StreamBuffer, extract: Any) -> Callable[[Any, int], None]:
+        topic = buffer.source.topic
+
+        def receive(message: Any, recv_ns: int) -> None:
+            try:
+                reading = extract(message)
+                if isinstance(reading.value, Picture):
+                    check(reading.value, topic)
+            except StreamError as error:
+                buffer.note_malformed()
+                self._on_misfit(str(error))
+                return
+            stamp_ns = recv_ns if reading.stamp_ns is None else reading.stamp_ns
+            buffer.push(Sample(stamp_ns, recv_ns, reading.frame_id, reading.value))
+
+        return receive
+
+
+def _internal(topic: str) -> bool:
+    return topic in ('/rosout', '/parameter_events')
