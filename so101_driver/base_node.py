@@ -86,7 +86,7 @@ def declare(node: Node, config: type[ConfigT]) -> ConfigT:
 
 def _descriptor(spec: Spec, kind: object) -> ParameterDescriptor:
     """Ranges are checked by `build`, in words; the descriptor tells them to tools."""
-    descriptor = ParameterDescriptor(description=spec.description, read_only=True)
+    descriptor = ParameterDescriptor(description=spec.description, read_only=not spec.live)
     if kind is float and spec.minimum is not None and spec.maximum is not None:
         descriptor.floating_point_range = [
             FloatingPointRange(from_value=float(spec.minimum), to_value=float(spec.maximum))

@@ -29,6 +29,7 @@ class Spec:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     required: bool = False
+    live: bool = False
 
     @property
     def description(self) -> str:
@@ -64,9 +65,13 @@ def param(
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
     required: bool = False,
+    live: bool = False,
 ) -> Any:
-    """Declare a dataclass field as a parameter; `required` refuses an empty string."""
-    spec = Spec(meaning, unit, minimum, maximum, choices, required)
+    """Declare a dataclass field as a parameter.
+
+    `required` refuses an empty string; `live` lets it be set while the node runs.
+    """
+    spec = Spec(meaning, unit, minimum, maximum, choices, required, live)
     return dataclasses.field(default=default, metadata={'spec': spec})
 
 

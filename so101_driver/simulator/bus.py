@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from numpy.typing import ArrayLike
+
 from so101_driver.calibration import Calibration
 from so101_driver.frames import OVERHEAD
 from so101_driver.joints import JOINTS
@@ -25,9 +27,9 @@ _TURNAROUND_S = 0.00002
 _SPIN_S = 0.0001
 
 
-def servo_setups(calibration: Calibration, start_rad: Sequence[float]) -> list[ServoSetup]:
+def servo_setups(calibration: Calibration, start_rad: ArrayLike) -> list[ServoSetup]:
     """Return servos whose EEPROM holds the calibration, standing at a pose (radians)."""
-    ticks = rad_to_ticks(list(start_rad), JOINTS, calibration)
+    ticks = rad_to_ticks(start_rad, JOINTS, calibration)
     setups = []
     for name, tick in zip(JOINTS, ticks, strict=True):
         entry = calibration[name]

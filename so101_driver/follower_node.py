@@ -1,0 +1,123 @@
+"""Executable `follower`: the only node that moves the arm."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from functools import partial
+
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.parameter import Parameter
+from rclpy.time import Time
+from sensor_msgs.msg import JointState
+from std_srvs.srv import SetBool, Trigger
+
+from so101_driver.arm import Applied, ArmReading, ArmState
+from so101_driver.arm_config import FollowerConfig
+from so101_driver.arm_node import COMMAND_QOS, JOINT_QOS, ArmNode, joint_message
+from so101_driver.arm_setup import FOLLOWER
+from so101_driver.base_node import Stop, declare, run
+from so101_driver.commands import CommandSources, in_joint_order
+from so101_driver.errors import ConfigError, DriverError
+from so101_driver.follower import Follower
+from so101_driver.gripper import GripperRelief
+
+
+class FollowerNode(ArmNode):
+    """Wires topics, services and the `active_source` parameter to a `Follower`."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__('follower', stop)
+        config = declare(self, FollowerConfig)
+        self._states = self.create_publisher(JointState, '~/joint_states', JOINT_QOS)
+        self._applied = self.create_publisher(JointState, '~/applied_commands', JOINT_QOS)
+        arm = self.open_arm(config, FOLLOWER)
+        self._sources = CommandSources(
+            config.sources, config.active_source, config.limits(arm.calibration)
+        )
+        relief = GripperRelief(config.gripper_relief_duty, config.gripper_relief_after_s)
+        self._follower = Follower(arm, self._sources, relief, self, self.now_ns)
+        try:
+            if config.torque_on_start and arm.state is not ArmState.ACTIVE:
+                arm.enable()
+        except DriverError:
+            arm.close()
+            raise
+        self._thread = self.start_thread(
+            arm, config.rate_hz, self._follower.cycle, self._follower.restart
+        )
+        self.add_on_set_parameters_callback(self._on_parameters)
+        for source in config.sources:
+            self.create_subscription(
+                JointState, config.topic(source), partial(self._on_command, source), COMMAND_QOS
+            )
+        self.create_service(SetBool, '~/set_torque', self._on_set_torque)
+        self.create_service(Trigger, '~/clear_fault', self._on_clear_fault)
+
+    def joint_states(self, reading: ArmReading) -> None:
+        """Publish a reading; called from the arm's thread."""
+        self._states.publish(joint_message(reading.positions_rad, reading.stamp_ns))
+
+    def applied(self, applied: Applied, kind: str) -> None:
+        """Publish what was written; called from the arm's thread."""
+        self._applied.publish(joint_message(applied.goal_rad, applied.stamp_ns, kind))
+
+    def state_text(self) -> str:
+        """Return what the arm does now."""
+        return self._follower.state_text()
+
+    def details(self) -> Mapping[str, object]:
+        """Return the command sources' counters."""
+        return {
+            'active_source': self._sources.active,
+            'commands': self._sources.text,
+            'clamped': self._sources.clamped,
+            **{f'refused.{reason}': n for reason, n in self._sources.refused.items()},
+        }
+
+    def _on_command(self, source: str, message: JointState) -> None:
+        try:
+            positions = in_joint_order(message.name, message.position)
+        except ConfigError as error:
+            self._sources.refused[f'{source}: {error}'] += 1
+            self.get_logger().warning(f'{source}: {error}', throttle_duration_sec=5.0)
+            return
+        stamp_ns = Time.from_msg(message.header.stamp).nanoseconds
+        reason = self._sources.offer(source, positions, stamp_ns, self.now_ns())
+        if reason:
+            self.get_logger().warning(f'command refused: {reason}', throttle_duration_sec=5.0)
+
+    def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        for parameter in parameters:
+            if parameter.name == 'active_source':
+                try:
+                    self._sources.select(str(parameter.value))
+                except ConfigError as error:
+                    return SetParametersResult(successful=False, reason=str(error))
+                self.get_logger().info(f'obeying "{parameter.value}"')
+        return SetParametersResult(successful=True)
+
+    def _on_set_torque(
+        self, request: SetBool.Request, response: SetBool.Response
+    ) -> SetBool.Response:
+        return self.answer_torque(request, response, self._follower.set_torque)
+
+    def _on_clear_fault(
+        self, _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        try:
+            remaining = self._thread.call(self._follower.clear_fault)
+        except (DriverError, TimeoutError) as error:
+            remaining = str(error) or 'the arm does not respond'
+        response.success = not remaining
+        response.message = remaining or 'no fault'
+        return response
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the follower."""
+    return run(FollowerNode, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""The simulated bench: a follower bus, a leader bus and the operator who holds the leader."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from so101_driver import calibration as calibration_files
+from so101_driver.calibration import Calibration
+from so101_driver.commands import goal_limits_rad
+from so101_driver.joints import JOINTS, FloatArray
+from so101_driver.parameters import param
+from so101_driver.simulator.bus import SimulatedBus, servo_setups
+from so101_driver.simulator.motion_file import DEFAULT_FPS, load_motions
+from so101_driver.simulator.operator import (
+    REST_RAD,
+    MotionSource,
+    Operator,
+    PickAndPlace,
+    RecordedMotions,
+)
+from so101_driver.units import MODES, RANGE_M100_100, rad_to_ticks, ticks_to_rad
+
+_SHIPPED = Path(__file__).resolve().parents[2] / 'config' / 'sim'
+
+
+@dataclasses.dataclass(frozen=True)
+class SimulatorConfig:
+    """Parameters of the simulator."""
+
+    follower_port: str = param(
+        '/tmp/so101_sim/follower', "path at which the follower's port appears", required=True
+    )
+    leader_port: str = param(
+        '/tmp/so101_sim/leader', "path at which the leader's port appears", required=True
+    )
+    follower_calibration: str = param(
+        str(_SHIPPED / 'follower.json'),
+        "LeRobot calibration file that goes into the follower's servos",
+        required=True,
+    )
+    leader_calibration: str = param(
+        str(_SHIPPED / 'leader.json'),
+        "LeRobot calibration file that goes into the leader's servos",
+        required=True,
+    )
+    seed: int = param(0, 'seed of the scripted operator and of random faults', minimum=0)
+    motion_file: str = param(
+        '', 'recorded motion to replay (LeRobot .parquet or .csv); empty = scripted pick-and-place'
+    )
+    motion_units: str = param(
+        RANGE_M100_100,
+        "units of the motion file; per cent are those of the follower's calibration",
+        choices=MODES,
+    )
+    motion_fps: float = param(
+        DEFAULT_FPS,
+        'rows per second of a motion file without a time column',
+        unit='Hz',
+        minimum=1.0,
+        maximum=1000.0,
+    )
+    episode_motion: bool = param(
+        True, 'motion k starts with episode k; false = motion after motion without a recorder'
+    )
+    follower_pose: str = param(
+        'rest', 'where the follower stands at first', choices=('rest', 'start')
+    )
+    paced: bool = param(False, 'answer at the speed of a 1 Mbps wire')
+
+
+class World:
+    """Both simulated arms; closed in any order, more than once.
+
+    Args:
+        config: What to simulate.
+
+    Raises:
+        CalibrationError: for a calibration file that cannot be used.
+        ConfigError: for a motion file that cannot be used.
+    """
+
+    def __init__(self, config: SimulatorConfig) -> None:
+        follower = calibration_files.load(config.follower_calibration)
+        leader = calibration_files.load(config.leader_calibration)
+        self.config = config
+        self._leader_calibration = leader
+        self.operator = Operator(_motion_source(config, follower, leader))
+        start = self.operator.pose(0)
+        self.follower = SimulatedBus(
+            config.follower_port,
+            servo_setups(follower, REST_RAD if config.follower_pose == 'rest' else start),
+            paced=config.paced,
+            seed=config.seed,
+        )
+        self.leader = SimulatedBus(
+            config.leader_port,
+            servo_setups(leader, start),
+            hand=self._leader_ticks,
+            paced=config.paced,
+            seed=config.seed + 1,
+        )
+
+    def start(self) -> None:
+        """Make both ports appear.
+
+        Raises:
+            LinkError: when a port's path is taken.
+        """
+        self.follower.start()
+        self.leader.start()
+
+    def close(self) -> None:
+        """Make both ports vanish."""
+        self.follower.stop()
+        self.leader.stop()
+
+    def _leader_ticks(self, now_ns: int) -> list[float]:
+        pose = self.operator.pose(now_ns)
+        ticks: list[float] = rad_to_ticks(pose, JOINTS, self._leader_calibration).tolist()
+        return ticks
+
+
+def _motion_source(
+    config: SimulatorConfig, follower: Calibration, leader: Calibration
+) -> MotionSource:
+    if not config.motion_file:
+        return PickAndPlace(config.seed)
+    motions = load_motions(config.motion_file, config.motion_units, follower, config.motion_fps)
+    low, high = _common_reach(follower, leader)
+    return RecordedMotions(motions, low, high)
+
+
+def _common_reach(follower: Calibration, leader: Calibration) -> tuple[FloatArray, FloatArray]:
+    """Return what both can do: the follower's range, and the leader's encoder short of its seam."""
+    low, high = goal_limits_rad(follower, 0.0)
+    seam = ticks_to_rad(np.array([np.full(6, 2.0), np.full(6, 4093.0)]), JOINTS, leader)
+    return np.maximum(low, seam.min(axis=0)), np.minimum(high, seam.max(axis=0))
