@@ -17,7 +17,7 @@ from so101_driver.arm_config import ArmConfig
 from so101_driver.base_node import Stop
 from so101_driver.bus import ServoBus
 from so101_driver.control import ArmThread, connect_within
-from so101_driver.errors import DriverError
+from so101_driver.errors import DriverError, LinkError
 from so101_driver.joints import JOINTS, FloatArray
 
 JOINT_QOS = QoSProfile(
@@ -109,6 +109,9 @@ class ArmNode(Node):
         """Stop cycling, apply the torque rule, close the port."""
         try:
             self._arm_thread.close()
+        except LinkError as error:
+            # The whole bench may be going down; nothing more can be done for the arm from here.
+            self.get_logger().warning(f'{error}; the motors were not released')
         except DriverError as error:
             self.get_logger().error(str(error))
             self._stop.exit_code = self._stop.exit_code or 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import tty
@@ -52,6 +53,17 @@ class PseudoTerminal:
         os.close(self._slave)
         os.close(self._master)
         self._master = self._slave = -1
+
+    def is_open_elsewhere(self) -> bool:
+        """Tell whether a client that opens exclusively, as drivers do, has the device open."""
+        if self._slave < 0:
+            return False
+        try:
+            fcntl.flock(self._slave, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(self._slave, fcntl.LOCK_UN)
+        return False
 
     def receive(self) -> bytes:
         """Wait for bytes from the host; nothing when `wake` was called or the line is gone."""

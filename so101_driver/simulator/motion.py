@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-STEP_NS = 1_000_000
+STEP_NS = 2_000_000
 NO_LOAD_SPEED = 3072.0
 """Ticks/s of a 1/345 STS3215 without load."""
 

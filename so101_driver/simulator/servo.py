@@ -24,6 +24,7 @@ from so101_driver.simulator.motion import NO_LOAD_SPEED, Drive, Joint
 MEMORY_SIZE = 128
 _MAXIMUM_ACCELERATION = Register.MAXIMUM_ACCELERATION.address
 _TORQUE_SET_MIDDLE = 128
+_CURRENT_PER_DUTY = 0.2  # counts of 6.5 mA per 0.1 % duty, roughly
 
 # Values of a fresh servo with firmware 3.10; everything else is zero.
 _EEPROM_DEFAULTS = {
@@ -80,13 +81,15 @@ class SimulatedServo:
 
     def __init__(self, setup: ServoSetup, now_ns: int) -> None:
         self._memory = bytearray(MEMORY_SIZE)
+        self._drive: Drive | None = None
+        self._measured: tuple[float, ...] | None = None
         for register, value in _EEPROM_DEFAULTS.items():
             self.set(register, value)
         self.set(Register.ID, setup.id)
         self.set(Register.HOMING_OFFSET, setup.homing_offset)
         self.set(Register.MIN_POSITION_LIMIT, setup.range_min)
         self.set(Register.MAX_POSITION_LIMIT, setup.range_max)
-        self._stored = bytes(self._memory)
+        self._stored = bytearray(self._memory)
         self._parked: list[tuple[int, bytes]] = []
         # Stops and start are given in the frame of the offset the servo is born with.
         shift = setup.homing_offset
@@ -131,6 +134,7 @@ class SimulatedServo:
         """Set a register from the inside, whatever its access."""
         data = encode(register, value)
         self._memory[register.address : register.address + len(data)] = data
+        self._drive = None
 
     def place(self, position: float) -> None:
         """Move the joint by hand to an offset-corrected position (ticks, with fractions)."""
@@ -145,13 +149,12 @@ class SimulatedServo:
         """Write as the host does: read-only bytes stay, EEPROM is kept only while unlocked."""
         self.advance(now_ns)
         locked = self.get(Register.LOCK) != 0
-        stored = bytearray(self._stored)
         for cell, byte in enumerate(data, address):
             if cell in _WRITABLE:
                 self._memory[cell] = byte
                 if not locked and (cell < EEPROM_END or cell == _MAXIMUM_ACCELERATION):
-                    stored[cell] = byte
-        self._stored = bytes(stored)
+                    self._stored[cell] = byte
+        self._drive = None
         if self.get(Register.TORQUE_ENABLE) == _TORQUE_SET_MIDDLE:
             self._set_middle()
 
@@ -168,27 +171,40 @@ class SimulatedServo:
         self.set(Register.ASYNC_WRITE_PENDING, 0)
 
     def advance(self, now_ns: int) -> None:
-        """Move the joint up to now and refresh the measured registers."""
-        joint, offset = self.joint, self.get(Register.HOMING_OFFSET)
-        joint.advance(now_ns, self._drive(offset))
-        position = round(joint.position - offset)
+        """Move the joint up to now and refresh the measured registers where they changed."""
+        joint = self.joint
+        if self._drive is None:
+            self._drive = self._read_drive()
+            self._measured = None
+        joint.advance(now_ns, self._drive)
+        measured = (joint.position, joint.velocity, joint.load, self.error)
+        if measured != self._measured:
+            self._measured = measured
+            self._show()
+
+    def _show(self) -> None:
+        """Write what is measured into its registers."""
+        joint = self.joint
+        position = round(joint.position - self.get(Register.HOMING_OFFSET))
         if not self.get(Register.PHASE) & PHASE_MULTI_TURN:
             position %= TICKS_PER_TURN
+        drive = self._drive
         self.set(Register.PRESENT_POSITION, position)
         self.set(Register.PRESENT_VELOCITY, round(joint.velocity))
         self.set(Register.PRESENT_LOAD, round(joint.load))
-        self.set(Register.PRESENT_CURRENT, round(abs(joint.load) * 0.2))
+        self.set(Register.PRESENT_CURRENT, round(abs(joint.load) * _CURRENT_PER_DUTY))
         self.set(Register.MOVING, int(abs(joint.velocity) > 1.0))
         self.set(Register.STATUS, self.error)
+        self._drive = drive  # these registers do not change what is asked of the motor
 
-    def _drive(self, offset: int) -> Drive:
+    def _read_drive(self) -> Drive:
         low, high = self.get(Register.MIN_POSITION_LIMIT), self.get(Register.MAX_POSITION_LIMIT)
         goal = self.get(Register.GOAL_POSITION)
         if high > low:  # both zero means multi-turn: no limits
             goal = min(max(goal, low), high)
         asked = abs(self.get(Register.GOAL_VELOCITY))
         return Drive(
-            goal=float(goal + offset),
+            goal=float(goal + self.get(Register.HOMING_OFFSET)),
             powered=self.is_powered,
             p_coefficient=self.get(Register.P_COEFFICIENT),
             acceleration=self.get(Register.ACCELERATION),

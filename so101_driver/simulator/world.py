@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from so101_driver.simulator.operator import (
 )
 from so101_driver.units import MODES, RANGE_M100_100, rad_to_ticks, ticks_to_rad
 
+_GRACE_S = 2.0
 _SHIPPED = Path(__file__).resolve().parents[2] / 'config' / 'sim'
 
 
@@ -112,8 +114,16 @@ class World:
         self.follower.start()
         self.leader.start()
 
-    def close(self) -> None:
-        """Make both ports vanish."""
+    def close(self, grace_s: float = _GRACE_S) -> None:
+        """Make both ports vanish, once the drivers have released the torque and closed them.
+
+        Everything is stopped at the same moment; a port that vanished first would look like an
+        unplugged arm that may still be powered.
+        """
+        deadline = time.monotonic() + grace_s
+        lines = (self.follower.line, self.leader.line)
+        while any(line.is_open_elsewhere() for line in lines) and time.monotonic() < deadline:
+            time.sleep(0.01)
         self.follower.stop()
         self.leader.stop()
 
