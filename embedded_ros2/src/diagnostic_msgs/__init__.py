@@ -1,0 +1,1 @@
+"""Interfaces of the ROS package diagnostic_msgs."""

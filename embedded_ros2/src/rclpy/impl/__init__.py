@@ -1,0 +1,1 @@
+"""Implementation parts that programs import by name."""

@@ -1,0 +1,1 @@
+"""Interfaces of the ROS package rmw_dds_common."""

@@ -1,0 +1,1 @@
+"""Message and service types built at run time from their definitions."""

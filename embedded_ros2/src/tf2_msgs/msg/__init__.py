@@ -1,0 +1,5 @@
+"""Messages of the ROS package tf2_msgs."""
+
+from rosidl_embedded.package import interface_module
+
+__getattr__, __dir__ = interface_module(__name__)

@@ -1,0 +1,1 @@
+"""Interfaces of the ROS package unique_identifier_msgs."""
