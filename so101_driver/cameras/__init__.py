@@ -1,0 +1,1 @@
+"""Sources of pictures, with and without hardware, and the thread that captures them."""
