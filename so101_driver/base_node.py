@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 
 import rclpy
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -69,18 +70,23 @@ def declare(node: Node, config: type[ConfigT]) -> ConfigT:
         ConfigError: listing every wrong value.
     """
     values = {}
+    problems = []
     for name, parameter in table(config).items():
         default = parameter.default
         if isinstance(default, tuple):
             default = list(default)
-        if default == []:
-            value = node.declare_parameter(
-                name, Parameter.Type.STRING_ARRAY, _descriptor(parameter.spec, parameter.kind)
-            ).value
-            values[name] = () if value is None else tuple(value)
-            continue
         descriptor = _descriptor(parameter.spec, parameter.kind)
-        values[name] = node.declare_parameter(name, default, descriptor).value
+        try:
+            if default == []:
+                value = node.declare_parameter(name, Parameter.Type.STRING_ARRAY, descriptor).value
+                values[name] = () if value is None else tuple(value)
+            else:
+                values[name] = node.declare_parameter(name, default, descriptor).value
+        except ParameterException as error:
+            # rclpy refuses wrong types and ranges itself, one at a time and not in our words.
+            problems.append(f'{name}: {error} ({parameter.spec.description})')
+    if problems:
+        raise ConfigError(problems)
     return build(config, values)
 
 
