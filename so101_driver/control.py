@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from so101_driver.arm import ArmReading, ArmState, So101Arm
-from so101_driver.errors import DriverError, LinkError, ServoError
+from so101_driver.errors import DriverError, LinkError
 from so101_driver.pacing import Grid
 
 ResultT = TypeVar('ResultT')
@@ -99,13 +99,13 @@ class ArmThread:
         try:
             reading = self.arm.read()
             self._cycle(reading)
-        except LinkError as error:
+        except DriverError as error:
             self.bad_cycles += 1
             self._say(str(error))
             return
-        except ServoError as error:
+        except Exception as error:  # a thread that died unseen would leave the arm unattended
             self.bad_cycles += 1
-            self._say(str(error))
+            self._say(f'error in the control cycle: {error!r}')
             return
         if reading.missing:
             self.bad_cycles += 1

@@ -66,6 +66,10 @@ class CaptureThread:
                     self._report(str(error))
                 self.problem = str(error)
                 self._stop.wait(_REOPEN_PERIOD_S)
+            except Exception as error:  # a thread that died unseen would look like a frozen camera
+                self._report(f'error while capturing: {error!r}')
+                self.problem = repr(error)
+                self._stop.wait(_REOPEN_PERIOD_S)
 
     def _capture(self) -> None:
         """Capture until asked to stop."""

@@ -1,0 +1,187 @@
+"""The arm's thread and the follower's cycle: reconnects, bad packets, requests in between."""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from driver_helpers import wait_for
+
+from so101_driver.arm import Applied, ArmReading, ArmState, So101Arm
+from so101_driver.bus import ServoBus
+from so101_driver.calibration import Calibration
+from so101_driver.commands import COMMAND, HOLD, CommandLimits, CommandSources, goal_limits_rad
+from so101_driver.control import ArmThread, connect_within
+from so101_driver.errors import LinkError, NotActiveError
+from so101_driver.follower import Follower
+from so101_driver.gripper import GripperRelief
+from so101_driver.pacing import Grid
+from so101_driver.registers import Register
+from so101_driver.simulator.bus import SimulatedBus
+from so101_driver.simulator.faults import Fault, FaultKind
+
+
+class Recorded:
+    """Keeps what a follower puts out."""
+
+    def __init__(self) -> None:
+        self.states: list[ArmReading] = []
+        self.writes: list[tuple[Applied, str]] = []
+
+    def joint_states(self, reading: ArmReading) -> None:
+        self.states.append(reading)
+
+    def applied(self, applied: Applied, kind: str) -> None:
+        self.writes.append((applied, kind))
+
+
+class Rig:
+    """A follower with its thread on a simulated arm."""
+
+    def __init__(self, simulated: SimulatedBus, calibration: Calibration) -> None:
+        bus = ServoBus(str(simulated.line.link), answer_timeout_s=0.05)
+        self.arm = So101Arm(bus, calibration, clock_ns=time.monotonic_ns)
+        limits = CommandLimits(*goal_limits_rad(calibration, 0.005), ramp_speed_rad_s=2.0)
+        self.sources = CommandSources(('leader',), 'leader', limits)
+        self.output = Recorded()
+        self.reports: list[str] = []
+        self.follower = Follower(
+            self.arm, self.sources, GripperRelief(after_s=0.1), self.output, time.monotonic_ns
+        )
+        self.thread = ArmThread(
+            self.arm, 100.0, self.follower.cycle, self.follower.restart, self.reports.append
+        )
+        self.arm.connect()
+        self.arm.enable()
+        self.thread.start()
+
+    def ask(self, value: float) -> None:
+        now_ns = time.monotonic_ns()
+        self.sources.offer('leader', np.full(6, value), now_ns, now_ns)
+
+    def is_at(self, value: float) -> bool:
+        self.ask(value)
+        states = self.output.states
+        return bool(states) and bool(np.allclose(states[-1].positions_rad, value, atol=0.01))
+
+
+@pytest.fixture
+def rig(simulated: SimulatedBus, follower_calibration: Calibration) -> Iterator[Rig]:
+    made = Rig(simulated, follower_calibration)
+    yield made
+    made.thread.close()
+
+
+def test_command_is_followed_and_silence_held(rig: Rig) -> None:
+    wait_for(lambda: rig.is_at(0.3))
+    assert COMMAND in {kind for _, kind in rig.output.writes}
+    rig.sources.limits = CommandLimits(
+        rig.sources.limits.low_rad, rig.sources.limits.high_rad, timeout_s=0.02
+    )
+    wait_for(lambda: [kind for _, kind in rig.output.writes[-5:]] == [HOLD] * 5)
+    assert 'holding' in rig.follower.state_text()
+
+
+def test_bad_packets_change_nothing(rig: Rig, simulated: SimulatedBus) -> None:
+    wait_for(lambda: rig.is_at(0.2))
+    simulated.faults.add(Fault(FaultKind.CORRUPT_CHECKSUM, count=None, rate=0.02))
+    rig.output.states.clear()
+    wait_for(lambda: rig.is_at(0.2) and simulated.faults.injected > 5)
+    wait_for(lambda: len(rig.output.states) > 30)
+    positions = np.array([state.positions_rad for state in rig.output.states])
+    assert np.abs(positions - 0.2).max() < 0.01
+
+
+def test_silent_joint_is_reported_and_not_published(rig: Rig, simulated: SimulatedBus) -> None:
+    wait_for(lambda: rig.is_at(0.1))
+    simulated.faults.add(Fault(FaultKind.SILENT, servo_id=2))
+    wait_for(lambda: 'no answer from shoulder_lift' in rig.reports)
+    seen = len(rig.output.states)
+    cycles = rig.thread.cycles
+    wait_for(lambda: rig.thread.cycles > cycles + 2)
+    assert len(rig.output.states) <= seen + 1
+    simulated.faults.clear()
+    wait_for(lambda: len(rig.output.states) > seen + 5)
+    assert rig.thread.problem == ''
+
+
+def test_unplug_and_replug(rig: Rig, simulated: SimulatedBus) -> None:
+    for round_number in range(3):
+        wait_for(lambda: rig.is_at(0.25))
+        simulated.stop()
+        wait_for(lambda: rig.arm.state is ArmState.UNCONFIGURED)
+        with pytest.raises(LinkError):
+            rig.thread.call(rig.arm.disable)
+        rig.output.writes.clear()
+        simulated.start()
+        wait_for(lambda: bool(rig.output.writes))
+        first = rig.output.writes[0][0].goal_rad
+        assert np.abs(first - 0.25).max() < 0.03
+        assert rig.thread.reconnects == round_number + 1
+
+
+def test_power_cut_ends_in_a_limp_arm_that_waits(rig: Rig, simulated: SimulatedBus) -> None:
+    wait_for(lambda: rig.is_at(0.1))
+    simulated.stop()
+    simulated.power_cycle()
+    wait_for(lambda: rig.arm.state is ArmState.UNCONFIGURED)
+    simulated.start()
+    wait_for(lambda: rig.arm.state is ArmState.INACTIVE)
+    assert 'takes no commands' in rig.follower.state_text()
+    with pytest.raises(NotActiveError):
+        rig.thread.call(lambda: rig.arm.write(np.zeros(6)))
+    assert rig.thread.call(lambda: rig.follower.set_torque(True)) == 'torque is on'
+    wait_for(lambda: rig.is_at(0.1))
+
+
+def test_squeezing_gripper_is_relieved(rig: Rig, simulated: SimulatedBus) -> None:
+    wait_for(lambda: rig.is_at(0.5))
+    gripper = simulated.servos[6]
+    gripper.joint.stop_low = gripper.joint.position - 20  # something is between the fingers
+    wait_for(lambda: rig.ask(0.0) or rig.follower.relief.is_relieved)
+    wait_for(lambda: rig.ask(0.0) or abs(gripper.get(Register.PRESENT_LOAD)) < 200)
+    assert 'gripper relieved' in rig.follower.state_text()
+    wait_for(lambda: rig.is_at(0.5))
+    assert not rig.follower.relief.is_relieved
+
+
+def test_close_releases_the_motors(rig: Rig, simulated: SimulatedBus) -> None:
+    rig.thread.close()
+    assert not any(servo.is_powered for servo in simulated.servos.values())
+    rig.thread.close()
+
+
+def test_connect_waits_for_the_port(simulated: SimulatedBus, rig: Rig) -> None:
+    rig.thread.close()
+    simulated.stop()
+    arm = So101Arm(ServoBus(str(simulated.line.link)), rig.arm.calibration)
+    with pytest.raises(LinkError, match='no such device'):
+        connect_within(arm, 0.1, lambda: False)
+    simulated.start()
+    connect_within(arm, 5.0, lambda: False)
+    arm.close()
+
+
+def test_grid_never_moves_and_counts_what_it_skipped() -> None:
+    class Stop:
+        def __init__(self) -> None:
+            self.now_ns = 0
+
+        def is_set(self) -> bool:
+            return False
+
+        def wait(self, seconds: float) -> bool:
+            self.now_ns += round(seconds * 1e9)
+            return False
+
+    stop = Stop()
+    grid = Grid(100.0, lambda: stop.now_ns)
+    for k in range(1, 4):
+        grid.wait(stop)  # type: ignore[arg-type]
+        assert (grid.tick, stop.now_ns) == (k, k * 10_000_000)
+        stop.now_ns += 3_000_000
+    stop.now_ns += 52_000_000
+    grid.wait(stop)  # type: ignore[arg-type]
+    assert grid.skipped == 4
+    grid.wait(stop)  # type: ignore[arg-type]
+    assert stop.now_ns % 10_000_000 == 0
