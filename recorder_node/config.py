@@ -46,13 +46,29 @@ class RecorderConfig:
         500, 'below this free disk space no episode starts and a running one is ended',
         unit='MiB', minimum=0)
 
+    video: bool = param(True, 'store pictures as video; false is not built yet')
+    push_to_hub: bool = param(
+        False, 'upload when the session is over (LeRobot uploads by default); not built yet')
+    private: bool = param(False, 'upload as a private repository; not built yet')
+    tags: str = param('', 'tags for the upload; not built yet')
+    play_sounds: bool = param(False, 'speak what happens; not built yet')
+    display_data: bool = param(False, 'open a viewer; not built yet')
+
     def problems(self) -> list[str]:
         """Rules that span several parameters."""
         found = layout.repo_id_problems(self.repo_id)
         if self.repo_id.split('/')[-1].startswith('eval_'):
             found.append(f'repo_id "{self.repo_id}": names that start with eval_ are for '
                          'evaluations of a policy, as in LeRobot; choose another')
+        if not self.video:
+            found.append('video is false; storing pictures without video is not built yet')
         return found
+
+    def warnings(self) -> list[str]:
+        """Options that are accepted and have no effect yet."""
+        return [f'{name} is not built yet and has no effect'
+                for name in ('push_to_hub', 'private', 'tags', 'play_sounds', 'display_data')
+                if getattr(self, name)]
 
     @property
     def dataset_root(self) -> Path:

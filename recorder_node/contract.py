@@ -330,6 +330,7 @@ def _source(raw: Any, wrong: Any, shared: bool) -> Source | None:
             return None
         if len(set(value)) != len(value):
             wrong(f'{key} are not unique')
+            good = False
         values[key] = tuple(value)
     if type_ in HEADERLESS:
         if values.get('stamp') == 'header':

@@ -97,6 +97,8 @@ class RecorderNode(Node):  # type: ignore[misc]
             self, contract, self.buffers, converter, self._on_misfit)
         self._started_ns = self.clock.steady_ns()
         self._make_interfaces(contract.task_topic)
+        for warning in config.warnings():
+            self.get_logger().warning(warning)
         for folder in leftovers(self._folder):
             self.get_logger().warning(
                 f'an unfinished take of an earlier session is kept in {folder}')
@@ -328,6 +330,10 @@ class RecorderNode(Node):  # type: ignore[misc]
         self._status.publish()
 
 
-def main() -> None:
+def main(args: list[str] | None = None) -> int:
     """Run the recorder."""
-    sys.exit(run(RecorderNode, threads=_THREADS))
+    return run(RecorderNode, args, threads=_THREADS)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

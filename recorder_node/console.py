@@ -1,0 +1,75 @@
+"""Keys and the status line of the console; no ROS and no terminal in here.
+
+Keys are LeRobot's: right arrow or n saves (in RESET: starts the next episode), left arrow or r
+discards for re-recording, Esc or q finishes. Letters work where arrow keys do not get through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recorder_node.session import Event, State
+
+HELP = 'keys: -> or n save / next   <- or r discard, record again   s start   Esc or q finish'
+
+_KEYS = {
+    '\x1b[C': 'next', '\x1bOC': 'next', 'n': 'next', 'N': 'next',
+    '\x1b[D': 'again', '\x1bOD': 'again', 'r': 'again', 'R': 'again',
+    '\x1b': 'finish', 'q': 'finish', 'Q': 'finish',
+    's': 'start', 'S': 'start', ' ': 'start',
+}  # fmt: skip
+_STARTABLE = (State.IDLE.value, State.RESET.value)
+
+
+def split_keys(text: str) -> list[str]:
+    """Split what a terminal sent at once into keys; an escape sequence is one key."""
+    keys = []
+    while text:
+        length = 3 if text.startswith(('\x1b[', '\x1bO')) and len(text) >= 3 else 1
+        keys.append(text[:length])
+        text = text[length:]
+    return keys
+
+
+def command_for(key: str, state: str) -> Event | None:
+    """Return the command that a key means in a state; None for keys without meaning."""
+    meaning = _KEYS.get(key)
+    if meaning == 'next':
+        return Event.START if state in _STARTABLE else Event.SAVE
+    return {'again': Event.DISCARD, 'finish': Event.FINISH, 'start': Event.START,
+            None: None}[meaning]
+
+
+def status_line(values: Mapping[str, str], width: int) -> str:
+    """Return one line: state, episode, time, rows, rate, ages, losses; cut to the width."""
+    state = values.get('state', '?')
+    parts = [state]
+    parts.append(f'episode {values.get("episode_index", "?")} '
+                 f'({values.get("episodes_saved", "?")}/{values.get("num_episodes", "?")} saved)')
+    if state == State.RECORDING.value or values.get('pending') == 'true':
+        parts.append(f'{_number(values, "seconds"):.1f} s, {values.get("rows", "0")} rows')
+    if values.get('remaining_s'):
+        parts.append(f'{_number(values, "remaining_s"):.0f} s left')
+    if values.get('pending') == 'true':
+        parts.append('take waits: -> next, <- again')
+    ages = [f'{_short(key)} {value or "-"}' for key, value in values.items()
+            if key.startswith('age_ms.')]
+    if ages:
+        parts.append('age ms: ' + ' '.join(ages))
+    parts.append(f'lost {values.get("lost", "0")}')
+    if values.get('waiting_frames', '0') not in ('0', '1', '2'):
+        parts.append(f'encoding {values["waiting_frames"]} behind')
+    if state in (State.FAULT.value, State.IDLE.value):
+        parts.append(values.get('message', ''))
+    return ' | '.join(parts)[: max(1, width - 1)]
+
+
+def _short(key: str) -> str:
+    return key.rsplit('.', 1)[-1]
+
+
+def _number(values: Mapping[str, str], key: str) -> float:
+    try:
+        return float(values.get(key, '0') or 0)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,61 @@
+"""Build of the ament_python package `recorder`."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def data_files():
+    """Return launch and config files with the folders they are installed into."""
+    share = Path('share/recorder')
+    folders = {}
+    for top in ('launch', 'config'):
+        for path in sorted((HERE / top).rglob('*')):
+            if path.is_file() and '__pycache__' not in path.parts:
+                relative = path.relative_to(HERE)
+                folders.setdefault(str(share / relative.parent), []).append(str(relative))
+    return [
+        ('share/ament_index/resource_index/packages', ['resource/recorder']),
+        (str(share), ['package.xml']),
+        *folders.items(),
+    ]
+
+
+setup(
+    name='recorder',
+    version='0.1.0',
+    packages=find_packages(
+        include=['so101_driver', 'so101_driver.*', 'recorder_node', 'recorder_node.*']),
+    package_data={'so101_driver': ['py.typed'], 'recorder_node': ['py.typed']},
+    data_files=data_files(),
+    install_requires=[
+        'setuptools',
+        'numpy',
+        'pyarrow',
+        'opencv-python-headless',
+        'av>=12',
+        'feetech-servo-sdk',
+        'pyserial',
+        'pyyaml',
+    ],
+    extras_require={'test': ['pytest', 'hypothesis', 'ruff', 'mypy']},
+    python_requires='>=3.10',
+    zip_safe=True,
+    maintainer='recorder maintainers',
+    maintainer_email='recorder@users.noreply.github.com',
+    description='Teach robot arms by demonstration: ROS 2 topics to LeRobot datasets.',
+    license='Apache-2.0',
+    entry_points={
+        'console_scripts': [
+            'follower = so101_driver.follower_node:main',
+            'leader = so101_driver.leader_node:main',
+            'camera = so101_driver.camera_node:main',
+            'simulator = so101_driver.simulator_node:main',
+            'recorder = recorder_node.node:main',
+            'console = recorder_node.console_node:main',
+            'validate = recorder_node.validate:main',
+        ],
+    },
+)

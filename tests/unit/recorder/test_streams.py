@@ -1,0 +1,156 @@
+"""Stream buffers: order, bounds, alignment rules, freshness."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder_node.contract import Source
+from recorder_node.messages import NS
+from recorder_node.streams import HOLD_FRAME, Sample, StreamBuffer, why_not_fresh
+
+PERIOD_NS = NS // 30
+MS = 1_000_000
+
+
+def buffer(align: str = 'hold', history_s: float = 10.0, **values: object) -> StreamBuffer:
+    source = Source('/t', 'sensor_msgs/msg/JointState', align=align, **values)  # type: ignore[arg-type]
+    return StreamBuffer('s', source, round(history_s * NS))
+
+
+def sample(stamp_ns: int, value: float = 0.0, frame: str = '', recv_ns: int | None = None
+           ) -> Sample:
+    return Sample(stamp_ns, stamp_ns if recv_ns is None else recv_ns, frame, np.array([value]))
+
+
+def picked(stream: StreamBuffer, t_ns: int) -> int:
+    pick = stream.pick(t_ns, PERIOD_NS)
+    assert pick is not None
+    return pick.sample.stamp_ns
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=1, unique=True), st.integers(0, 10_000))
+def test_hold_is_the_newest_not_younger(stamps: list[int], t: int) -> None:
+    stream = buffer()
+    for stamp in stamps:
+        stream.push(sample(stamp))
+    older = [s for s in stamps if s <= t]
+    pick = stream.pick(t, PERIOD_NS)
+    assert (pick.sample.stamp_ns if pick else None) == (max(older) if older else None)
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=1, unique=True), st.integers(0, 10_000))
+def test_nearest_has_the_smallest_distance(stamps: list[int], t: int) -> None:
+    stream = buffer('nearest')
+    for stamp in stamps:
+        stream.push(sample(stamp))
+    assert abs(picked(stream, t) - t) == min(abs(s - t) for s in stamps)
+
+
+def test_next_prefers_a_new_command_to_a_repeated_goal() -> None:
+    stream = buffer('next')
+    for ms, frame in ((-5, 'command'), (5, HOLD_FRAME), (15, 'command'), (25, 'command')):
+        stream.push(sample(1000 * MS + ms * MS, frame=frame))
+    assert picked(stream, 1000 * MS) == 1015 * MS
+
+
+def test_next_takes_a_repeated_goal_when_nothing_else_is_near() -> None:
+    stream = buffer('next')
+    for ms, frame in ((5, HOLD_FRAME), (15, HOLD_FRAME), (51, 'command')):
+        stream.push(sample(1000 * MS + ms * MS, frame=frame))
+    pick = stream.pick(1000 * MS, PERIOD_NS)
+    assert pick is not None
+    assert (pick.sample.stamp_ns, pick.fallback) == (1005 * MS, False)
+
+
+def test_next_falls_back_to_the_last_value_and_says_so() -> None:
+    stream = buffer('next')
+    stream.push(sample(990 * MS))
+    stream.push(sample(1050 * MS))
+    pick = stream.pick(1000 * MS, PERIOD_NS)
+    assert pick is not None
+    assert pick.fallback
+    assert pick.sample.stamp_ns == 990 * MS
+    assert pick.age_ns == 10 * MS
+    assert buffer('next').pick(0, PERIOD_NS) is None
+
+
+def test_next_window_is_one_and_a_half_periods_open_at_its_end() -> None:
+    for stamp, fallback in ((PERIOD_NS * 3 // 2 - 1, False), (PERIOD_NS * 3 // 2, True)):
+        stream = buffer('next')
+        stream.push(sample(-10))
+        stream.push(sample(stamp))
+        pick = stream.pick(0, PERIOD_NS)
+        assert pick is not None
+        assert pick.fallback is fallback
+
+
+def test_linear_interpolates_and_holds_at_the_edge() -> None:
+    stream = buffer('linear')
+    stream.push(sample(0, 10.0))
+    stream.push(sample(100, 20.0))
+    values = [stream.pick(t, PERIOD_NS).sample.value[0] for t in (0, 25, 100, 150)]  # type: ignore[union-attr]
+    assert values == [10.0, 12.5, 20.0, 20.0]
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=50))
+def test_any_order_of_arrival_gives_the_same_history(stamps: list[int]) -> None:
+    stream, ordered = buffer(), buffer()
+    for stamp in stamps:
+        stream.push(sample(stamp))
+    for stamp in sorted(stamps):
+        ordered.push(sample(stamp))
+    for t in range(0, 1001, 50):
+        a, b = stream.pick(t, PERIOD_NS), ordered.pick(t, PERIOD_NS)
+        assert (a and a.sample.stamp_ns) == (b and b.sample.stamp_ns)
+
+
+def test_the_history_is_bounded_but_a_slow_stream_is_still_held() -> None:
+    stream = buffer(history_s=1.0)
+    for second in range(100):
+        stream.push(sample(second * 5 * NS))
+    assert picked(stream, 494 * NS) == 490 * NS
+    assert stream.pick(480 * NS, PERIOD_NS) is None
+
+
+def test_latency_moves_the_stamps() -> None:
+    stream = buffer(latency_s=0.05)
+    stream.push(sample(100 * MS))
+    assert picked(stream, 60 * MS) == 50 * MS
+
+
+def test_losses_are_counted_from_the_stamps() -> None:
+    stream = buffer(rate_hz=30.0)
+    for k in (0, 1, 2, 5, 6, 8):
+        stream.push(sample(k * PERIOD_NS))
+    assert stream.counters().lost == 3
+    assert stream.counters().received == 6
+
+
+def test_losses_of_an_unknown_rate_are_counted_from_the_usual_period() -> None:
+    stream = buffer()
+    for k in (*range(20), 22, 23):
+        stream.push(sample(k * 10 * MS))
+    assert stream.counters().lost == 2
+
+
+@pytest.mark.parametrize(
+    ('stamp_ms', 'recv_ms', 'words'),
+    [
+        (950, 950, ''),
+        (500, 500, 'last message is 0.5 s old, 0.2 s is allowed'),
+        (4200, 1000, 'stamps are 3.2 s ahead'),
+        (-2000, 990, 'stamps are 3.0 s behind'),
+    ],
+)
+def test_freshness_names_what_is_wrong(stamp_ms: int, recv_ms: int, words: str) -> None:
+    stream = buffer()
+    stream.push(sample(stamp_ms * MS, recv_ns=recv_ms * MS))
+    reason = why_not_fresh(stream, 1000 * MS)
+    assert (words in reason) if words else reason == ''
+
+
+def test_freshness_before_the_first_message() -> None:
+    assert 'nothing received yet' in why_not_fresh(buffer(), 0)
