@@ -81,20 +81,17 @@ class Register(Enum):
     MAXIMUM_VELOCITY = Field(84, 1)
     MAXIMUM_ACCELERATION = Field(85, 1)
 
-    @property
-    def address(self) -> int:
-        """First address."""
-        return self.value.address
-
-    @property
-    def size(self) -> int:
-        """Bytes, 1 or 2."""
-        return self.value.size
+    def __init__(self, address: int, size: int, sign_bit: int | None, writable: bool) -> None:
+        # Plain attributes: `value` of an enum member costs more than the rest of a decoding.
+        self.address = address
+        self.size = size
+        self.sign_bit = sign_bit
+        self.writable = writable
 
     @property
     def is_eeprom(self) -> bool:
         """Whether the register survives a power cycle."""
-        return self.value.address < EEPROM_END or self is Register.MAXIMUM_ACCELERATION
+        return self.address < EEPROM_END or self is Register.MAXIMUM_ACCELERATION
 
 
 class Fault(Enum):
@@ -124,7 +121,7 @@ def encode(register: Register, value: int) -> bytes:
     Raises:
         ValueError: when the value does not fit.
     """
-    _, size, sign_bit, _ = register.value
+    size, sign_bit = register.size, register.sign_bit
     raw = value
     if sign_bit is not None:
         if abs(value) >= 1 << sign_bit:
@@ -137,9 +134,9 @@ def encode(register: Register, value: int) -> bytes:
 
 def decode(register: Register, data: bytes | bytearray, base: int | None = None) -> int:
     """Return the register's value from a block that starts at address `base` (default: its own)."""
-    address, size, sign_bit, _ = register.value
-    start = 0 if base is None else address - base
-    raw = int.from_bytes(data[start : start + size], 'little')
+    sign_bit = register.sign_bit
+    start = 0 if base is None else register.address - base
+    raw = int.from_bytes(data[start : start + register.size], 'little')
     if sign_bit is None:
         return raw
     magnitude = raw & (1 << sign_bit) - 1

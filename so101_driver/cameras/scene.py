@@ -92,12 +92,12 @@ class SceneSource:
         self.rate_hz = fps
         self.focal_px = _FOCAL_PER_WIDTH[view] * width
         self._view = view
-        self._size = (width, height)
         self._joints = joints
         self._clock_ns = clock_ns
         self._cube = Cube(seed)
         self._camera = Pinhole(width, height, self.focal_px)
         self._camera.look(_FRONT_PLACE, _FRONT_TARGET, _UP)
+        self._wall = np.full((height, width, 3), _WALL, dtype=np.uint8)
         self._background = self._draw_table()
 
     def open(self) -> None:
@@ -126,8 +126,7 @@ class SceneSource:
         return Frame(image, stamp_ns)
 
     def _draw_table(self) -> Image:
-        width, height = self._size
-        image: Image = np.full((height, width, 3), _WALL, dtype=np.uint8)
+        image: Image = self._wall.copy()
         self._camera.polygon(image, _rectangle(-0.3, 0.8, -0.6, 0.6), _TABLE)
         for x in np.arange(-0.2, 0.8, _LINE_STEP_M):
             strip = _rectangle(x - _LINE_HALF_WIDTH_M, x + _LINE_HALF_WIDTH_M, -0.6, 0.6)

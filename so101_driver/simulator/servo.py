@@ -58,7 +58,7 @@ _EEPROM_DEFAULTS = {
 _WRITABLE = frozenset(
     address
     for register in Register
-    if register.value.writable
+    if register.writable
     for address in range(register.address, register.address + register.size)
 )
 
@@ -102,7 +102,7 @@ class SimulatedServo:
     @property
     def id(self) -> int:
         """Address on the bus."""
-        return self.get(Register.ID)
+        return self._memory[Register.ID.address]
 
     @property
     def answers_writes(self) -> bool:
