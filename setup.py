@@ -27,7 +27,8 @@ setup(
     name='recorder',
     version='0.1.0',
     packages=find_packages(
-        include=['so101_driver', 'so101_driver.*', 'recorder_node', 'recorder_node.*']),
+        include=['so101_driver', 'so101_driver.*', 'recorder_node', 'recorder_node.*']
+    ),
     package_data={'so101_driver': ['py.typed'], 'recorder_node': ['py.typed']},
     data_files=data_files(),
     install_requires=[

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
@@ -17,6 +16,7 @@ from launch.events import Shutdown
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from launch import LaunchDescription
 from recorder_node.arguments import default_text, table_of_arguments
 from recorder_node.preflight import plan
 from so101_driver.errors import ConfigError
@@ -29,7 +29,8 @@ def generate_launch_description():
     """Declare every argument, then check them all before anything starts."""
     arguments = [
         DeclareLaunchArgument(
-            name, default_value=default_text(entry.default), description=entry.spec.description)
+            name, default_value=default_text(entry.default), description=entry.spec.description
+        )
         for name, entry in table_of_arguments().items()
     ]
     return LaunchDescription([*arguments, OpaqueFunction(function=start)])
@@ -70,8 +71,12 @@ class Session:
             name=entry.name,
             namespace=entry.namespace,
             output='screen',
-            parameters=[{name: ParameterValue(value, value_type=type(value))
-                         for name, value in entry.parameters.items()}],
+            parameters=[
+                {
+                    name: ParameterValue(value, value_type=type(value))
+                    for name, value in entry.parameters.items()
+                }
+            ],
             sigterm_timeout=STOP_TIMEOUT_S,
             sigkill_timeout=STOP_TIMEOUT_S,
             on_exit=lambda event, context: self._on_exit(entry, event),
@@ -82,9 +87,12 @@ class Session:
             return None
         if entry.executable == 'recorder' and event.returncode == 0:
             self._ending = True
-            return [LogInfo(msg='the session is over'),
-                    EmitEvent(event=Shutdown(reason='the session is over'))]
+            return [
+                LogInfo(msg='the session is over'),
+                EmitEvent(event=Shutdown(reason='the session is over')),
+            ]
         self._ending = True
         raise RuntimeError(
             f'{entry.name} ended with exit code {event.returncode}; the session cannot go on. '
-            'Saved episodes are complete; see its messages above')
+            'Saved episodes are complete; see its messages above'
+        )

@@ -15,7 +15,10 @@ from so101_driver.units import MODES
 _SET_BY_LAUNCH = ('contract', 'calibration')
 # Parameters of the follower that are arguments of the launch file under the same name.
 FOLLOWER_ARGUMENTS = (
-    'max_relative_target', 'max_velocity_rad_s', 'ramp_speed_rad_s', 'command_timeout_s',
+    'max_relative_target',
+    'max_velocity_rad_s',
+    'ramp_speed_rad_s',
+    'command_timeout_s',
 )
 
 
@@ -23,8 +26,9 @@ FOLLOWER_ARGUMENTS = (
 class LaunchConfig:
     """The arguments that belong to no single node."""
 
-    hardware: str = param('real', 'real arms and cameras, or simulated ones',
-                          choices=('real', 'sim'))
+    hardware: str = param(
+        'real', 'real arms and cameras, or simulated ones', choices=('real', 'sim')
+    )
     follower_port: str = param('', "the follower's serial port; needed with hardware:=real")
     leader_port: str = param('', "the leader's serial port; needed with hardware:=real")
     follower_id: str = param('', "the follower's LeRobot id, names its calibration file")
@@ -32,17 +36,23 @@ class LaunchConfig:
     follower_calibration: str = param('', "the follower's calibration file, instead of its id")
     leader_calibration: str = param('', "the leader's calibration file, instead of its id")
     write_calibration: bool = param(
-        False, 'write the calibration files into servos that differ instead of refusing them')
+        False, 'write the calibration files into servos that differ instead of refusing them'
+    )
     disable_torque_on_disconnect: bool = param(True, 'release the arm on an orderly end')
     contract: str = param('', 'contract file; default config/so101.yaml of this package')
     cameras_file: str = param(
-        '', 'devices and modes of the cameras; default config/cameras.yaml of this package')
+        '', 'devices and modes of the cameras; default config/cameras.yaml of this package'
+    )
     camera_source: str = param(
-        '', 'for all cameras: device, scene, coded or the path of a video file; default device '
-            'with hardware:=real and scene with hardware:=sim')
+        '',
+        'for all cameras: device, scene, coded or the path of a video file; default device '
+        'with hardware:=real and scene with hardware:=sim',
+    )
     leader_motion: str = param(
-        '', 'with hardware:=sim: recorded motion to replay, a LeRobot parquet or a CSV file; '
-            'default a scripted pick-and-place, different in every episode')
+        '',
+        'with hardware:=sim: recorded motion to replay, a LeRobot parquet or a CSV file; '
+        'default a scripted pick-and-place, different in every episode',
+    )
     leader_motion_units: str = param('range_m100_100', 'units of leader_motion', choices=MODES)
     seed: int = param(0, 'seed of the scripted operator', minimum=0)
     record: bool = param(True, 'false: teleoperate without recording')
@@ -52,8 +62,13 @@ class LaunchConfig:
 def table_of_arguments() -> dict[str, Parameter]:
     """Return every argument by name."""
     arguments = table(LaunchConfig)
-    arguments.update({name: parameter for name, parameter in table(RecorderConfig).items()
-                      if name not in _SET_BY_LAUNCH})
+    arguments.update(
+        {
+            name: parameter
+            for name, parameter in table(RecorderConfig).items()
+            if name not in _SET_BY_LAUNCH
+        }
+    )
     follower = table(FollowerConfig)
     arguments.update({name: follower[name] for name in FOLLOWER_ARGUMENTS})
     return arguments
@@ -69,5 +84,8 @@ def default_text(value: Any) -> str:
 def unknown_arguments(given: Mapping[str, str]) -> list[str]:
     """Say which given arguments do not exist; launch itself accepts them silently."""
     known = table_of_arguments()
-    return [f'unknown argument "{name}"; --show-args lists the known ones'
-            for name in given if name not in known]
+    return [
+        f'unknown argument "{name}"; --show-args lists the known ones'
+        for name in given
+        if name not in known
+    ]

@@ -20,35 +20,60 @@ class RecorderConfig:
     root: str = param('', 'folder of the dataset; default $HF_LEROBOT_HOME/<repo_id>')
     fps: int = param(30, 'rows and video frames per second', unit='Hz', minimum=1, maximum=240)
     episode_time_s: float = param(
-        60.0, 'length of an episode', unit='s', minimum=0.1, maximum=layout.MAX_EPISODE_S)
+        60.0, 'length of an episode', unit='s', minimum=0.1, maximum=layout.MAX_EPISODE_S
+    )
     reset_time_s: float = param(
-        60.0, 'time to reset the scene between episodes', unit='s', minimum=0.0, maximum=86400.0)
+        60.0, 'time to reset the scene between episodes', unit='s', minimum=0.0, maximum=86400.0
+    )
     num_episodes: int = param(50, 'episodes to record in this session', minimum=1)
-    start: str = param('auto', 'begin episodes by themselves, or wait for start_episode',
-                       choices=('auto', 'manual'))
+    start: str = param(
+        'auto',
+        'begin episodes by themselves, or wait for start_episode',
+        choices=('auto', 'manual'),
+    )
     resume: bool = param(False, 'add to the dataset that is at root')
     vcodec: str = param('auto', 'video encoder; auto is h264', choices=('auto', *CODECS))
     cameras: str = param(
-        'all', 'cameras of the contract to record: names separated by commas, all or none')
-    units: str = param('degrees', "arm joints' unit for contract entries with units: lerobot",
-                       choices=('degrees', 'range_m100_100'))
+        'all', 'cameras of the contract to record: names separated by commas, all or none'
+    )
+    units: str = param(
+        'degrees',
+        "arm joints' unit for contract entries with units: lerobot",
+        choices=('degrees', 'range_m100_100'),
+    )
     calibration: str = param('', "the follower's LeRobot calibration file, for range_m100_100")
     row_delay_s: float = param(
-        0.0, 'a row is built this long after its time, from what has arrived; 0 = two periods',
-        unit='s', minimum=0.0, maximum=2.0)
+        0.0,
+        'a row is built this long after its time, from what has arrived; 0 = two periods',
+        unit='s',
+        minimum=0.0,
+        maximum=2.0,
+    )
     max_gap_s: float = param(
-        1.0, 'a stream may be stale (repeated, counted) this long before the episode faults',
-        unit='s', minimum=0.0, maximum=60.0)
+        1.0,
+        'a stream may be stale (repeated, counted) this long before the episode faults',
+        unit='s',
+        minimum=0.0,
+        maximum=60.0,
+    )
     start_timeout_s: float = param(
-        60.0, 'with start auto: give up when the streams are not there by then', unit='s',
-        minimum=1.0, maximum=86400.0)
+        60.0,
+        'with start auto: give up when the streams are not there by then',
+        unit='s',
+        minimum=1.0,
+        maximum=86400.0,
+    )
     min_free_mb: int = param(
-        500, 'below this free disk space no episode starts and a running one is ended',
-        unit='MiB', minimum=0)
+        500,
+        'below this free disk space no episode starts and a running one is ended',
+        unit='MiB',
+        minimum=0,
+    )
 
     video: bool = param(True, 'store pictures as video; false is not built yet')
     push_to_hub: bool = param(
-        False, 'upload when the session is over (LeRobot uploads by default); not built yet')
+        False, 'upload when the session is over (LeRobot uploads by default); not built yet'
+    )
     private: bool = param(False, 'upload as a private repository; not built yet')
     tags: str = param('', 'tags for the upload; not built yet')
     play_sounds: bool = param(False, 'speak what happens; not built yet')
@@ -58,17 +83,21 @@ class RecorderConfig:
         """Rules that span several parameters."""
         found = layout.repo_id_problems(self.repo_id)
         if self.repo_id.split('/')[-1].startswith('eval_'):
-            found.append(f'repo_id "{self.repo_id}": names that start with eval_ are for '
-                         'evaluations of a policy, as in LeRobot; choose another')
+            found.append(
+                f'repo_id "{self.repo_id}": names that start with eval_ are for '
+                'evaluations of a policy, as in LeRobot; choose another'
+            )
         if not self.video:
             found.append('video is false; storing pictures without video is not built yet')
         return found
 
     def warnings(self) -> list[str]:
         """Options that are accepted and have no effect yet."""
-        return [f'{name} is not built yet and has no effect'
-                for name in ('push_to_hub', 'private', 'tags', 'play_sounds', 'display_data')
-                if getattr(self, name)]
+        return [
+            f'{name} is not built yet and has no effect'
+            for name in ('push_to_hub', 'private', 'tags', 'play_sounds', 'display_data')
+            if getattr(self, name)
+        ]
 
     @property
     def dataset_root(self) -> Path:

@@ -36,24 +36,30 @@ def command_for(key: str, state: str) -> Event | None:
     meaning = _KEYS.get(key)
     if meaning == 'next':
         return Event.START if state in _STARTABLE else Event.SAVE
-    return {'again': Event.DISCARD, 'finish': Event.FINISH, 'start': Event.START,
-            None: None}[meaning]
+    return {'again': Event.DISCARD, 'finish': Event.FINISH, 'start': Event.START, None: None}[
+        meaning
+    ]
 
 
 def status_line(values: Mapping[str, str], width: int) -> str:
     """Return one line: state, episode, time, rows, rate, ages, losses; cut to the width."""
     state = values.get('state', '?')
     parts = [state]
-    parts.append(f'episode {values.get("episode_index", "?")} '
-                 f'({values.get("episodes_saved", "?")}/{values.get("num_episodes", "?")} saved)')
+    parts.append(
+        f'episode {values.get("episode_index", "?")} '
+        f'({values.get("episodes_saved", "?")}/{values.get("num_episodes", "?")} saved)'
+    )
     if state == State.RECORDING.value or values.get('pending') == 'true':
         parts.append(f'{_number(values, "seconds"):.1f} s, {values.get("rows", "0")} rows')
     if values.get('remaining_s'):
         parts.append(f'{_number(values, "remaining_s"):.0f} s left')
     if values.get('pending') == 'true':
         parts.append('take waits: -> next, <- again')
-    ages = [f'{_short(key)} {value or "-"}' for key, value in values.items()
-            if key.startswith('age_ms.')]
+    ages = [
+        f'{_short(key)} {value or "-"}'
+        for key, value in values.items()
+        if key.startswith('age_ms.')
+    ]
     if ages:
         parts.append('age ms: ' + ' '.join(ages))
     parts.append(f'lost {values.get("lost", "0")}')

@@ -30,7 +30,7 @@ _RECORDER = '/recorder'
 _KEY_WAIT_S = 0.1
 
 
-class ConsoleNode(Node):  # type: ignore[misc]
+class ConsoleNode(Node):
     """Shows /recorder/status on one line and turns keys into service calls."""
 
     def __init__(self, stop: Stop, terminal: TextIO) -> None:
@@ -42,8 +42,7 @@ class ConsoleNode(Node):  # type: ignore[misc]
         self._commands = {
             event: self.create_client(Trigger, f'{_RECORDER}/{event.value}') for event in COMMANDS
         }
-        self.create_subscription(
-            DiagnosticStatus, f'{_RECORDER}/status', self._on_status, LATCHED)
+        self.create_subscription(DiagnosticStatus, f'{_RECORDER}/status', self._on_status, LATCHED)
         self._descriptor = terminal.fileno()
         self._saved_mode = termios.tcgetattr(self._descriptor)
         # Keys come one by one and unseen; Ctrl-C still interrupts and output is left alone.
@@ -116,8 +115,10 @@ def main(args: list[str] | None = None) -> int:
             terminal = open(raw.fileno(), 'w', encoding='utf-8', closefd=False)  # noqa: SIM115
             return run(lambda stop: ConsoleNode(stop, terminal), args)
     except OSError as error:
-        print(f'no terminal for the console ({error}); use the services or {_RECORDER}/command',
-              file=sys.stderr)
+        print(
+            f'no terminal for the console ({error}); use the services or {_RECORDER}/command',
+            file=sys.stderr,
+        )
         return 0
     except DriverError as error:
         print(error, file=sys.stderr)

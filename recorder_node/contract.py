@@ -154,7 +154,7 @@ def load(path: str | Path) -> Contract:
         raise ContractError([f'contract {path}: {text}' for text in error.problems]) from None
 
 
-class _UniqueKeys(yaml.SafeLoader):  # type: ignore[misc]
+class _UniqueKeys(yaml.SafeLoader):
     """YAML in which a key given twice is an error instead of the last one winning."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
@@ -163,7 +163,8 @@ class _UniqueKeys(yaml.SafeLoader):  # type: ignore[misc]
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f'duplicate key "{key}"', key_node.start_mark)
+                    None, None, f'duplicate key "{key}"', key_node.start_mark
+                )
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -178,8 +179,9 @@ def parse(document: Any) -> Contract:
         raise ContractError(['the file must hold a mapping with "version" and "features"'])
     problems: list[str] = []
     known = ('version', 'robot_type', 'task_topic', 'features')
-    problems += [f'unknown key "{key}"; known: {", ".join(known)}' for key in document
-                 if key not in known]
+    problems += [
+        f'unknown key "{key}"; known: {", ".join(known)}' for key in document if key not in known
+    ]
     if document.get('version') != VERSION:
         problems.append(f'version is {document.get("version")!r}, this program reads {VERSION}')
     robot_type = document.get('robot_type')
@@ -213,8 +215,7 @@ def _feature(name: str, entry: Any, problems: list[str]) -> Feature | None:
         wrong('sources must be a list of mappings')
         return None
     sources = [_source(raw, wrong, shared='sources' not in entry) for raw in raw_sources]
-    known = {'sources', 'dtype', 'shape', 'names'} | (
-        set() if 'sources' in entry else _SOURCE_KEYS)
+    known = {'sources', 'dtype', 'shape', 'names'} | (set() if 'sources' in entry else _SOURCE_KEYS)
     for key in entry:
         if key not in known:
             wrong(f'unknown key "{key}"; known: {", ".join(sorted(known))}')
@@ -238,14 +239,20 @@ def _check_name(name: str, is_image: bool, wrong: Any) -> None:
     if 'image' in name and not is_image:
         wrong('LeRobot takes every feature with "image" in its name for a picture; rename it')
     if name.startswith('action') and name != 'action':
-        wrong('a name that starts with "action" becomes a policy output; '
-              'use complementary_info.<name>')
+        wrong(
+            'a name that starts with "action" becomes a policy output; '
+            'use complementary_info.<name>'
+        )
 
 
 def _image_feature(name: str, entry: Any, sources: list[Source], wrong: Any) -> Feature | None:
     shape = entry.get('shape')
-    ok = isinstance(shape, list) and len(shape) == 3 and shape[2] == 3 and all(
-        isinstance(n, int) and 0 < n <= MAX_EDGE_PX for n in shape)
+    ok = (
+        isinstance(shape, list)
+        and len(shape) == 3
+        and shape[2] == 3
+        and all(isinstance(n, int) and 0 < n <= MAX_EDGE_PX for n in shape)
+    )
     if not ok:
         wrong(f'shape is {shape!r}, a camera needs [height, width, 3]')
     elif shape[0] % 2 or shape[1] % 2:
@@ -309,16 +316,26 @@ def _source(raw: Any, wrong: Any, shared: bool) -> Source | None:
         wrong(f'type is {type_!r}; known: {", ".join(TYPES)}')
         return None
     good = True
-    for key, choices in (('align', ALIGNMENTS), ('units', UNITS), ('stamp', ('header', 'receive')),
-                         ('field', tuple(JOINT_FIELDS))):
+    for key, choices in (
+        ('align', ALIGNMENTS),
+        ('units', UNITS),
+        ('stamp', ('header', 'receive')),
+        ('field', tuple(JOINT_FIELDS)),
+    ):
         if key in values and values[key] not in choices:
             wrong(f'{key} is {values[key]!r}; known: {", ".join(choices)}')
             good = False
-    for key, low, high in (('max_age_s', 0.001, 60.0), ('latency_s', -10.0, 10.0),
-                           ('rate_hz', 0.0, 10000.0)):
+    for key, low, high in (
+        ('max_age_s', 0.001, 60.0),
+        ('latency_s', -10.0, 10.0),
+        ('rate_hz', 0.0, 10000.0),
+    ):
         value = values.get(key)
-        if value is not None and (not isinstance(value, (int, float)) or isinstance(value, bool)
-                                  or not low <= value <= high):
+        if value is not None and (
+            not isinstance(value, (int, float))
+            or isinstance(value, bool)
+            or not low <= value <= high
+        ):
             wrong(f'{key} is {value!r}, it must be a number within {low:g}..{high:g}')
             good = False
     for key in ('joints', 'fields'):

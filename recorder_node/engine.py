@@ -19,7 +19,7 @@ from recorder_node.dataset.writer import DatasetWriter
 from recorder_node.errors import DatasetError
 from recorder_node.journal import Syncer
 from recorder_node.messages import NS
-from recorder_node.recording import Fault, Recording
+from recorder_node.recording import Recording, TakeError
 from recorder_node.sampler import Sampler
 from recorder_node.session import Action
 from recorder_node.streams import StreamBuffer
@@ -149,8 +149,15 @@ class Engine:
             name, number = f'take-{stamp}-{number}', number + 1
         settings = self._settings
         take = Take(self._folder / name, self._contract, settings.fps, t0_ns, settings.codec)
-        recording = Recording(take, self._sampler, self._buffers, settings.max_rows,
-                              settings.row_delay_ns, settings.max_gap_ns, self._task)
+        recording = Recording(
+            take,
+            self._sampler,
+            self._buffers,
+            settings.max_rows,
+            settings.row_delay_ns,
+            settings.max_gap_ns,
+            self._task,
+        )
         self._syncer.add(take.sync)
         self.running = recording
         with self._lock:
@@ -223,7 +230,7 @@ class Engine:
             for recording in list(self._building):
                 try:
                     next_ns = recording.build_due(now_ns, steady_ns)
-                except Fault as fault:
+                except TakeError as fault:
                     if recording is self.running:
                         faults.append(str(fault))
                     next_ns = None

@@ -91,8 +91,7 @@ def load_units(mode: str, calibration_path: str, contract: Contract) -> Units:
         ContractError: when the contract asks for LeRobot units that cannot be computed.
     """
     try:
-        calibration = (
-            calibration_module.load(Path(calibration_path)) if calibration_path else None)
+        calibration = calibration_module.load(Path(calibration_path)) if calibration_path else None
     except CalibrationError as error:
         raise ContractError([str(error)]) from error
     converter = Units(mode, calibration)
@@ -106,16 +105,11 @@ def extractor(feature: Feature, source: Source, converter: Units) -> Extractor:
 
     The function raises StreamError, naming topic and cause, for a message that does not fit.
     """
+    read: Callable[[Any], Vector | Picture]
     if source.type in IMAGE_TYPES:
         read = _image_reader(feature, source)
     else:
-        read_numbers = _number_reader(source)
-
-        def read(message: Any) -> Vector | Picture:
-            values = read_numbers(message)
-            if not np.isfinite(values).all():
-                raise StreamError(f'{source.topic}: a value is not finite: {values.tolist()}')
-            return converter.convert(source, values)
+        read = _converted(source, _number_reader(source), converter)
 
     def extract(message: Any) -> Reading:
         header = getattr(message, 'header', None)
@@ -124,10 +118,23 @@ def extractor(feature: Feature, source: Source, converter: Units) -> Extractor:
         stamp_ns = stamp_to_ns(header.stamp) if source.stamp == 'header' else None
         if stamp_ns == 0:
             raise StreamError(
-                f'{source.topic}: the header stamp is zero; use stamp: receive in the contract')
+                f'{source.topic}: the header stamp is zero; use stamp: receive in the contract'
+            )
         return Reading(stamp_ns, header.frame_id, read(message))
 
     return extract
+
+
+def _converted(
+    source: Source, read: Callable[[Any], Vector], converter: Units
+) -> Callable[[Any], Vector]:
+    def read_converted(message: Any) -> Vector:
+        values = read(message)
+        if not np.isfinite(values).all():
+            raise StreamError(f'{source.topic}: a value is not finite: {values.tolist()}')
+        return converter.convert(source, values)
+
+    return read_converted
 
 
 def _number_reader(source: Source) -> Callable[[Any], Vector]:
@@ -135,8 +142,9 @@ def _number_reader(source: Source) -> Callable[[Any], Vector]:
         return _JointReader(source, lambda message: getattr(message, source.field))
     if source.type == 'trajectory_msgs/msg/JointTrajectory':
         field = {'position': 'positions', 'velocity': 'velocities', 'effort': 'effort'}
-        return _JointReader(source, lambda message: _last_point(source, message,
-                                                                field[source.field]))
+        return _JointReader(
+            source, lambda message: _last_point(source, message, field[source.field])
+        )
     if 'Twist' in source.type:
         paths = [name.split('.') for name in source.fields]
 
@@ -150,8 +158,9 @@ def _number_reader(source: Source) -> Callable[[Any], Vector]:
         def read_array(message: Any) -> Vector:
             values = np.asarray(message.data, np.float64)
             if values.shape != (source.width,):
-                raise StreamError(f'{source.topic}: {values.size} values, the contract says '
-                                  f'{source.width}')
+                raise StreamError(
+                    f'{source.topic}: {values.size} values, the contract says {source.width}'
+                )
             return values
 
         return read_array
@@ -182,15 +191,18 @@ class _JointReader:
         values = np.asarray(self._field(message), np.float64)
         if values.size != len(names):
             kind = JOINT_FIELDS[self._source.field]
-            raise StreamError(f'{self._source.topic}: {values.size} values of {kind} for '
-                              f'{len(names)} joint names')
+            raise StreamError(
+                f'{self._source.topic}: {values.size} values of {kind} for {len(names)} joint names'
+            )
         return values[self._order]
 
     def _find(self, names: list[str]) -> list[int]:
         missing = [joint for joint in self._source.joints if joint not in names]
         if missing:
-            raise StreamError(f'{self._source.topic}: no joint {", ".join(missing)} in the '
-                              f'message; it has {", ".join(names) or "none"}')
+            raise StreamError(
+                f'{self._source.topic}: no joint {", ".join(missing)} in the '
+                f'message; it has {", ".join(names) or "none"}'
+            )
         return [names.index(joint) for joint in self._source.joints]
 
 
@@ -203,7 +215,8 @@ def _image_reader(feature: Feature, source: Source) -> Callable[[Any], Picture]:
         if (message.height, message.width) != (height, width):
             raise StreamError(
                 f'{source.topic}: a picture of {message.width}x{message.height}, the contract '
-                f'says {width}x{height}')
+                f'says {width}x{height}'
+            )
         return Picture(height, width, message.encoding, message.step, message.data)
 
     return read

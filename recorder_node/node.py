@@ -54,7 +54,7 @@ class RosClock:
         return time.monotonic_ns()
 
 
-class RecorderNode(Node):  # type: ignore[misc]
+class RecorderNode(Node):
     """Records episodes as the session's state table says."""
 
     def __init__(self, stop: Stop) -> None:
@@ -91,35 +91,47 @@ class RecorderNode(Node):  # type: ignore[misc]
             codec=choose_codec(config.vcodec),
         )
         self.engine = Engine(
-            contract, self.buffers, settings, self.clock, self.writer, self._folder,
-            lambda: self._task, self._on_fault, self._on_published)
+            contract,
+            self.buffers,
+            settings,
+            self.clock,
+            self.writer,
+            self._folder,
+            lambda: self._task,
+            self._on_fault,
+            self._on_published,
+        )
         self._streams = StreamSubscriptions(
-            self, contract, self.buffers, converter, self._on_misfit)
+            self, contract, self.buffers, converter, self._on_misfit
+        )
         self._started_ns = self.clock.steady_ns()
         self._make_interfaces(contract.task_topic)
         for warning in config.warnings():
             self.get_logger().warning(warning)
         for folder in leftovers(self._folder):
             self.get_logger().warning(
-                f'an unfinished take of an earlier session is kept in {folder}')
+                f'an unfinished take of an earlier session is kept in {folder}'
+            )
         self.get_logger().info(
             f'dataset {config.repo_id} at {self.root}: {self.writer.total_episodes} episodes, '
-            f'{config.num_episodes} to record')
+            f'{config.num_episodes} to record'
+        )
 
     def _make_interfaces(self, task_topic: str) -> None:
         self._status = StatusPublisher(self)
         services = ReentrantCallbackGroup()
         for event in COMMANDS:
             self.create_service(
-                Trigger, f'~/{event.value}', self._service(event), callback_group=services)
-        self.create_subscription(
-            String, '~/command', self._on_command, 10, callback_group=services)
+                Trigger, f'~/{event.value}', self._service(event), callback_group=services
+            )
+        self.create_subscription(String, '~/command', self._on_command, 10, callback_group=services)
         if task_topic:
             self.create_subscription(String, task_topic, self._on_task, 10)
         timers = MutuallyExclusiveCallbackGroup()
         self.create_timer(_TICK_S, self._tick, callback_group=timers)
-        self.create_timer(_REFRESH_S, self._streams.refresh,
-                          callback_group=MutuallyExclusiveCallbackGroup())
+        self.create_timer(
+            _REFRESH_S, self._streams.refresh, callback_group=MutuallyExclusiveCallbackGroup()
+        )
         self._ticks = 0
 
     # Commands
@@ -135,7 +147,8 @@ class RecorderNode(Node):  # type: ignore[misc]
                 except OSError as error:
                     self.session.state = State.IDLE
                     decision = decision._replace(
-                        accepted=False, reason=f'cannot write to {self._folder}: {error}')
+                        accepted=False, reason=f'cannot write to {self._folder}: {error}'
+                    )
             self.message = reason or decision.reason
             self._set_deadline(decision)
         self._status.publish()
@@ -157,8 +170,9 @@ class RecorderNode(Node):  # type: ignore[misc]
                 return response
             for saved in results:
                 if isinstance(saved, Saved):
-                    response.message = (f'episode {saved.episode_index} saved: '
-                                        f'{reports.one_line(saved.report)}')
+                    response.message = (
+                        f'episode {saved.episode_index} saved: {reports.one_line(saved.report)}'
+                    )
             return response
 
         return serve
@@ -217,7 +231,8 @@ class RecorderNode(Node):  # type: ignore[misc]
         waited_s = (self.clock.steady_ns() - self._started_ns) / NS
         if waited_s > self.config.start_timeout_s:
             self.get_logger().fatal(
-                f'gave up after {waited_s:.0f} s: {self._gate()} (start_timeout_s)')
+                f'gave up after {waited_s:.0f} s: {self._gate()} (start_timeout_s)'
+            )
             self._stop('the streams did not come', 3)
 
     def _check_disk(self) -> None:
@@ -228,7 +243,8 @@ class RecorderNode(Node):  # type: ignore[misc]
         self.engine.wait_written()
         self.get_logger().info(
             f'session over: {self.session.saved} episodes saved, {self.writer.total_episodes} '
-            f'in {self.root}')
+            f'in {self.root}'
+        )
         self._stop('the session is over', 1 if self._failed else 0)
 
     # Called from other threads
@@ -240,7 +256,8 @@ class RecorderNode(Node):  # type: ignore[misc]
             self._auto_suspended = True
             self.command(Event.FAULT, f'fault: {reason}')
         self.get_logger().error(
-            f'the take ended: {reason}; its rows are kept: save_episode or discard_episode')
+            f'the take ended: {reason}; its rows are kept: save_episode or discard_episode'
+        )
 
     def _on_misfit(self, reason: str) -> None:
         self.get_logger().warning(reason, throttle_duration_sec=2.0)
@@ -281,8 +298,9 @@ class RecorderNode(Node):  # type: ignore[misc]
         free_mb = self.free_mb()
         if free_mb >= self.config.min_free_mb:
             return ''
-        return (f'only {free_mb} MiB are free at {self.root}, min_free_mb is '
-                f'{self.config.min_free_mb}')
+        return (
+            f'only {free_mb} MiB are free at {self.root}, min_free_mb is {self.config.min_free_mb}'
+        )
 
     def free_mb(self) -> int:
         """Free disk space at the dataset."""

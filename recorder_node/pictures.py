@@ -38,11 +38,14 @@ def check(picture: Picture, topic: str) -> None:
         StreamError: unknown encoding, or a buffer smaller than height x step.
     """
     if picture.encoding not in ENCODINGS:
-        raise StreamError(f'{topic}: encoding "{picture.encoding}" is not supported; '
-                          f'known: {", ".join(ENCODINGS)}')
+        raise StreamError(
+            f'{topic}: encoding "{picture.encoding}" is not supported; '
+            f'known: {", ".join(ENCODINGS)}'
+        )
     if picture.encoding != 'compressed' and len(picture.data) < picture.height * picture.step:
-        raise StreamError(f'{topic}: {len(picture.data)} bytes for {picture.height} rows of '
-                          f'{picture.step}')
+        raise StreamError(
+            f'{topic}: {len(picture.data)} bytes for {picture.height} rows of {picture.step}'
+        )
 
 
 def pixels(picture: Picture) -> tuple[Pixels, str]:
@@ -57,8 +60,10 @@ def pixels(picture: Picture) -> tuple[Pixels, str]:
         decoded = cv2.imdecode(np.frombuffer(picture.data, np.uint8), cv2.IMREAD_COLOR)
         if decoded is None or decoded.shape[:2] != (picture.height, picture.width):
             size = 'nothing' if decoded is None else f'{decoded.shape[1]}x{decoded.shape[0]}'
-            raise StreamError(f'a compressed picture holds {size}, the contract says '
-                              f'{picture.width}x{picture.height}')
+            raise StreamError(
+                f'a compressed picture holds {size}, the contract says '
+                f'{picture.width}x{picture.height}'
+            )
         return np.asarray(decoded, np.uint8), 'bgr24'
     if picture.encoding in NATIVE:
         name, channels = NATIVE[picture.encoding]

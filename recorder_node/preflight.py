@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -29,7 +30,7 @@ from so101_driver import calibration
 from so101_driver.arm_config import FollowerConfig, LeaderConfig
 from so101_driver.cameras.config import DEVICE, FILE, SCENE, SIMULATED, CameraConfig
 from so101_driver.errors import CalibrationError, ConfigError
-from so101_driver.parameters import build, table
+from so101_driver.parameters import TRUE_WORDS, build, table
 
 T = TypeVar('T')
 _SIM_PORT_WAIT_S = 30.0
@@ -82,13 +83,20 @@ def plan(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[
         raise ConfigError(problems)
     sim = launch.hardware == 'sim'
     nodes = _arm_nodes(launch, share, config_of, problems)
-    contract_path = Path(launch.contract).expanduser().absolute() if launch.contract else (
-        share / 'config' / 'so101.yaml')
+    contract_path = (
+        Path(launch.contract).expanduser().absolute()
+        if launch.contract
+        else (share / 'config' / 'so101.yaml')
+    )
     contract = problems.of(lambda: contracts.load(contract_path))
     recorder = None
     if launch.record:
-        recorder = config_of(RecorderConfig, contract=str(contract_path),
-                             calibration=nodes[0].parameters['calibration'])
+        recorder = config_of(
+            RecorderConfig,
+            contract=str(contract_path),
+            calibration=nodes[0].parameters['calibration'],
+        )
+        problems.extend(_root_problems(known))
     names = None if recorder is None else recorder.camera_names
     if contract is not None and names is not None:
         checked = contract
@@ -96,7 +104,6 @@ def plan(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[
     if contract is not None:
         nodes += _camera_nodes(launch, share, contract, recorder, problems)
     if recorder is not None:
-        problems.extend(layout.root_problems(recorder.dataset_root, recorder.resume))
         if contract is not None:
             _check_recording(contract, recorder, problems)
         nodes.append(NodePlan('recorder', _values(recorder), 'recorder'))
@@ -109,73 +116,102 @@ def plan(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[
     return nodes
 
 
-def _arm_nodes(launch: LaunchConfig, share: Path, config_of: Callable[..., Any],
-               problems: _Problems) -> list[NodePlan]:
+def _arm_nodes(
+    launch: LaunchConfig, share: Path, config_of: Callable[..., Any], problems: _Problems
+) -> list[NodePlan]:
     """Return follower and leader, and the simulator behind them."""
     sim = launch.hardware == 'sim'
     # One simulated bench per launch: two sessions on one machine do not meet.
     bench = Path(tempfile.gettempdir()) / f'so101_sim_{os.getpid()}'
     nodes = []
     for role, config, port, arm_id, file in (
-        ('follower', FollowerConfig, launch.follower_port, launch.follower_id,
-         launch.follower_calibration),
-        ('leader', LeaderConfig, launch.leader_port, launch.leader_id,
-         launch.leader_calibration),
+        (
+            'follower',
+            FollowerConfig,
+            launch.follower_port,
+            launch.follower_id,
+            launch.follower_calibration,
+        ),
+        ('leader', LeaderConfig, launch.leader_port, launch.leader_id, launch.leader_calibration),
     ):
         if sim:
             port = port or str(bench / role)
             file = file or str(share / 'config' / 'sim' / f'{role}.json')
         problems += _port_problems(role, port, arm_id, file, sim)
-        checked: Any = problems.of(
-            lambda role=role, arm_id=arm_id, file=file: calibration.find(role, arm_id, file)
-        ) if arm_id or file else None
+        checked = None
+        if arm_id or file:
+            checked = problems.of(partial(calibration.find, role, arm_id, file))
         # The unit of max_relative_target is that of the dataset.
-        fixed = {name: '' for name in ('id', 'calibration')}
+        fixed = dict.fromkeys(('id', 'calibration'), '')
         fixed.update(port=port or '-', id=arm_id, calibration=checked.source if checked else file)
         if not (arm_id or file):
             fixed['id'] = '-'
         filled = config_of(config, **fixed, port_wait_s=_SIM_PORT_WAIT_S if sim else 0.0)
-        parameters = {'port': port, 'id': arm_id, 'calibration': fixed['calibration'],
-                      'port_wait_s': _SIM_PORT_WAIT_S if sim else 0.0,
-                      'write_calibration': launch.write_calibration,
-                      'disable_torque_on_disconnect': launch.disable_torque_on_disconnect}
+        parameters = {
+            'port': port,
+            'id': arm_id,
+            'calibration': fixed['calibration'],
+            'port_wait_s': _SIM_PORT_WAIT_S if sim else 0.0,
+            'write_calibration': launch.write_calibration,
+            'disable_torque_on_disconnect': launch.disable_torque_on_disconnect,
+        }
         if role == 'follower' and filled is not None:
             parameters.update({name: getattr(filled, name) for name in FOLLOWER_ARGUMENTS})
             parameters['units'] = filled.units
         nodes.append(NodePlan(role, parameters, role))
     if sim:
-        ports = {f'{n.name}_{key}': n.parameters[key] for n in nodes
-                 for key in ('port', 'calibration')}
-        nodes.append(NodePlan('simulator', {
-            **ports, 'seed': launch.seed,
-            'motion_file': _absolute(launch.leader_motion),
-            'motion_units': launch.leader_motion_units,
-            'episode_motion': launch.record}, 'simulator'))
+        ports = {
+            f'{n.name}_{key}': n.parameters[key] for n in nodes for key in ('port', 'calibration')
+        }
+        nodes.append(
+            NodePlan(
+                'simulator',
+                {
+                    **ports,
+                    'seed': launch.seed,
+                    'motion_file': _absolute(launch.leader_motion),
+                    'motion_units': launch.leader_motion_units,
+                    'episode_motion': launch.record,
+                },
+                'simulator',
+            )
+        )
     return nodes
 
 
 def _port_problems(role: str, port: str, arm_id: str, file: str, sim: bool) -> list[str]:
-    found = []
     if sim:
-        return found
+        return []
+    found = []
     if not port:
         found.append(f'{role}_port is missing; give {role}_port:=/dev/... or hardware:=sim')
     elif not Path(port).exists():
         found.append(f'{role}_port {port} does not exist; is the arm plugged in and powered?')
     elif not os.access(port, os.R_OK | os.W_OK):
-        found.append(f'{role}_port {port}: permission denied; add yourself to the group dialout '
-                     'and log in again')
+        found.append(
+            f'{role}_port {port}: permission denied; add yourself to the group dialout '
+            'and log in again'
+        )
     if not arm_id and not file:
-        found.append(f'{role}_id is missing; give the id it was calibrated with, or '
-                     f'{role}_calibration:=FILE')
+        found.append(
+            f'{role}_id is missing; give the id it was calibrated with, or {role}_calibration:=FILE'
+        )
     return found
 
 
-def _camera_nodes(launch: LaunchConfig, share: Path, contract: Contract,
-                  recorder: RecorderConfig | None, problems: _Problems) -> list[NodePlan]:
+def _camera_nodes(
+    launch: LaunchConfig,
+    share: Path,
+    contract: Contract,
+    recorder: RecorderConfig | None,
+    problems: _Problems,
+) -> list[NodePlan]:
     """Return a camera node for every picture topic of the contract that is ours."""
-    path = Path(launch.cameras_file).expanduser() if launch.cameras_file else (
-        share / 'config' / 'cameras.yaml')
+    path = (
+        Path(launch.cameras_file).expanduser()
+        if launch.cameras_file
+        else (share / 'config' / 'cameras.yaml')
+    )
     entries = problems.of(lambda: _load_cameras(path)) or {}
     settings = _camera_source(launch, problems)
     nodes = []
@@ -184,8 +220,10 @@ def _camera_nodes(launch: LaunchConfig, share: Path, contract: Contract,
         if feature.sources[0].topic != _IMAGE_TOPIC.format(name=name):
             continue
         if name not in entries:
-            problems.append(f'camera "{name}" of the contract is not in {path}; it has '
-                            f'{", ".join(entries) or "none"}')
+            problems.append(
+                f'camera "{name}" of the contract is not in {path}; it has '
+                f'{", ".join(entries) or "none"}'
+            )
             continue
         values = {**entries[name], **settings}
         try:
@@ -205,8 +243,10 @@ def _camera_source(launch: LaunchConfig, problems: _Problems) -> dict[str, Any]:
         return {'source': source, **({'seed': launch.seed} if source == SCENE else {})}
     file = _absolute(source)
     if not Path(file).is_file():
-        problems.append(f'camera_source {source}: no such file, and not one of '
-                        f'{", ".join((DEVICE, *SIMULATED))}')
+        problems.append(
+            f'camera_source {source}: no such file, and not one of '
+            f'{", ".join((DEVICE, *SIMULATED))}'
+        )
         return {'source': FILE, 'file': file}
     try:
         with av.open(file) as container:
@@ -217,22 +257,38 @@ def _camera_source(launch: LaunchConfig, problems: _Problems) -> dict[str, Any]:
     return {'source': FILE, 'file': file, **({'fps': float(rate)} if rate else {})}
 
 
-def _camera_problems(name: str, shape: tuple[int, ...], camera: CameraConfig,
-                     recorder: RecorderConfig | None) -> list[str]:
+def _camera_problems(
+    name: str, shape: tuple[int, ...], camera: CameraConfig, recorder: RecorderConfig | None
+) -> list[str]:
     found = []
     size = (camera.height, camera.width)
     if camera.rotation in (90, 270):
         size = size[::-1]
     if size != tuple(shape[:2]):
-        found.append(f'camera "{name}" gives {size[1]}x{size[0]}, the contract says '
-                     f'{shape[1]}x{shape[0]}')
+        found.append(
+            f'camera "{name}" gives {size[1]}x{size[0]}, the contract says {shape[1]}x{shape[0]}'
+        )
     if recorder is not None and recorder.fps > camera.fps:
-        found.append(f'fps is {recorder.fps} but camera "{name}" runs at {camera.fps:g} Hz; set '
-                     f'fps:={int(camera.fps)} or less, or change the camera')
-    if camera.source == DEVICE and camera.device.startswith('/') and (
-            not Path(camera.device).exists()):
+        found.append(
+            f'fps is {recorder.fps} but camera "{name}" runs at {camera.fps:g} Hz; set '
+            f'fps:={int(camera.fps)} or less, or change the camera'
+        )
+    if (
+        camera.source == DEVICE
+        and camera.device.startswith('/')
+        and (not Path(camera.device).exists())
+    ):
         found.append(f'camera "{name}": {camera.device} does not exist; is it plugged in?')
     return found
+
+
+def _root_problems(known: Mapping[str, str]) -> list[str]:
+    """Look at the root even when other arguments are wrong."""
+    repo_id = known.get('repo_id', '')
+    if layout.repo_id_problems(repo_id):
+        return []
+    resume = known.get('resume', '').lower() in TRUE_WORDS
+    return layout.root_problems(layout.resolve_root(known.get('root', ''), repo_id), resume)
 
 
 def _check_recording(contract: Contract, recorder: RecorderConfig, problems: _Problems) -> None:
@@ -258,8 +314,9 @@ def _load_cameras(path: Path) -> dict[str, dict[str, Any]]:
 
 def _values(config: Any, only: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return a config's values as node parameters."""
-    return {name: getattr(config, name) for name in table(type(config))
-            if only is None or name in only}
+    return {
+        name: getattr(config, name) for name in table(type(config)) if only is None or name in only
+    }
 
 
 def _absolute(path: str) -> str:

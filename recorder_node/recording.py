@@ -18,7 +18,7 @@ from recorder_node.take import SealedTake, Take
 CLOCK_STEP_NS = NS // 20
 
 
-class Fault(RecorderError):
+class TakeError(RecorderError):
     """Why a take cannot go on; its rows so far are good."""
 
 
@@ -83,7 +83,7 @@ class Recording:
         """Build every row that is due; return when the next is, None when there is none.
 
         Raises:
-            Fault: the take ends with the rows built so far.
+            TakeError: the take ends with the rows built so far.
         """
         try:
             self._check_clock(now_ns - steady_ns)
@@ -100,9 +100,9 @@ class Recording:
             self._end_rows = self.take.rows
             self.cut_reason = str(error)
             self.complete.set()
-            if isinstance(error, Fault):
+            if isinstance(error, TakeError):
                 raise
-            raise Fault(str(error)) from error
+            raise TakeError(str(error)) from error
         self.complete.set()
         return None
 
@@ -127,11 +127,11 @@ class Recording:
             since_ns = self._stale_since_ns.setdefault(key, row.t_ns)
             if row.t_ns - since_ns > self._max_gap_ns:
                 topic = self._buffers[key].source.topic
-                raise Fault(f'{topic} ({key}) is silent for {pick.age_ns / NS:.1f} s')
+                raise TakeError(f'{topic} ({key}) is silent for {pick.age_ns / NS:.1f} s')
             self._stale[key] += 1
 
     def _check_clock(self, offset_ns: int) -> None:
         """Compare the ROS clock with the steady one since the last call."""
         last_ns, self._clock_offset_ns = self._clock_offset_ns, offset_ns
         if last_ns is not None and abs(offset_ns - last_ns) > CLOCK_STEP_NS:
-            raise Fault(f'the clock stepped by {(offset_ns - last_ns) / NS:+.3f} s')
+            raise TakeError(f'the clock stepped by {(offset_ns - last_ns) / NS:+.3f} s')

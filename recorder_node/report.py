@@ -74,8 +74,10 @@ def make(
 def one_line(report: Mapping[str, Any]) -> str:
     """Return the short form for a service reply or a log line."""
     streams = report['streams'].values()
-    text = (f'{report["rows"]} rows, {report["seconds"]:.1f} s at {report["rate_hz"]:.2f} Hz, '
-            f'{sum(s["lost"] for s in streams)} lost, {sum(s["stale"] for s in streams)} stale')
+    text = (
+        f'{report["rows"]} rows, {report["seconds"]:.1f} s at {report["rate_hz"]:.2f} Hz, '
+        f'{sum(s["lost"] for s in streams)} lost, {sum(s["stale"] for s in streams)} stale'
+    )
     if report['warnings']:
         text += '; ' + '; '.join(report['warnings'])
     return text

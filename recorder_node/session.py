@@ -122,8 +122,7 @@ class Session:
             return Decision(True, 'saved and finished', (Action.END, Action.PUBLISH), State.DONE)
         if event is Event.EPISODE_OVER:
             if self.saved + 1 >= self._num_episodes:
-                return Decision(True, 'last episode over', (Action.END, Action.PUBLISH),
-                                State.DONE)
+                return Decision(True, 'last episode over', (Action.END, Action.PUBLISH), State.DONE)
             return Decision(True, 'episode time over', (Action.END,), State.RESET)
         if event is Event.FAULT:
             return Decision(True, 'fault', (Action.END,), State.FAULT)
@@ -142,8 +141,11 @@ class Session:
         if self.pending and event is Event.DISCARD:
             return Decision(True, 'discarded', (Action.DROP,), State.RESET)
         extra = '' if self.pending else ' (no take is waiting)'
-        accepted = 'start_episode, save_episode, discard_episode or finish' if self.pending else (
-            'start_episode or finish')
+        accepted = (
+            'start_episode, save_episode, discard_episode or finish'
+            if self.pending
+            else ('start_episode or finish')
+        )
         return self._refuse(event, accepted, extra)
 
     def _in_fault(self, event: Event) -> Decision:
@@ -152,10 +154,12 @@ class Session:
         if event is Event.DISCARD:
             return Decision(True, 'discarded', (Action.DROP,), State.IDLE)
         if event is Event.FINISH:
-            return Decision(True, 'finished, the take is kept as unfinished', (Action.KEEP,),
-                            State.DONE)
-        return self._refuse(event, 'save_episode, discard_episode or finish',
-                            f' ({self.fault_reason})')
+            return Decision(
+                True, 'finished, the take is kept as unfinished', (Action.KEEP,), State.DONE
+            )
+        return self._refuse(
+            event, 'save_episode, discard_episode or finish', f' ({self.fault_reason})'
+        )
 
     def _done(self, event: Event) -> Decision:
         return self._refuse(event, 'nothing, the session is over')

@@ -51,7 +51,7 @@ class PictureStats:
     def add(self, pixels: NDArray[np.uint8], channels: str) -> None:
         """Count one `(height, width, 3)` frame; `channels` is `rgb24` or `bgr24`."""
         sample = np.ascontiguousarray(pixels[:: self._step, :: self._step])
-        checksum = zlib.crc32(sample)
+        checksum = zlib.crc32(sample.data)
         self._still = self._still + 1 if checksum == self._last_checksum else 1
         self._last_checksum = checksum
         self.longest_still = max(self.longest_still, self._still)
@@ -89,9 +89,7 @@ def aggregate(parts: list[Mapping[str, Stats]]) -> dict[str, Stats]:
     weighted mean of the episodes' quantiles, as in LeRobot 0.4 to 0.6.1.
     """
     features = {name: None for part in parts for name in part}
-    return {
-        name: _combine([part[name] for part in parts if name in part]) for name in features
-    }
+    return {name: _combine([part[name] for part in parts if name in part]) for name in features}
 
 
 def _combine(parts: list[Stats]) -> Stats:

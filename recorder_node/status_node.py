@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from recorder_node.node import RecorderNode
 
 LATCHED = QoSProfile(
-    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
 _DIAGNOSTICS_PERIOD_NS = NS
 
 
@@ -97,6 +98,7 @@ class StatusPublisher:
         for key, buffer in node.buffers.items():
             newest = buffer.newest()
             values[f'age_ms.{key}'] = (
-                None if newest is None else round((now_ns - newest.stamp_ns) / 1e6, 1))
+                None if newest is None else round((now_ns - newest.stamp_ns) / 1e6, 1)
+            )
             values[f'rate_hz.{key}'] = None if newest is None else round(buffer.rate_hz(), 1)
         return values

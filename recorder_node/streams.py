@@ -48,8 +48,14 @@ class Counters:
 
     def since(self, earlier: Counters) -> Counters:
         """Return the difference to an earlier copy."""
-        return Counters(*(now - then for now, then in zip(
-            dataclasses.astuple(self), dataclasses.astuple(earlier), strict=True)))
+        return Counters(
+            *(
+                now - then
+                for now, then in zip(
+                    dataclasses.astuple(self), dataclasses.astuple(earlier), strict=True
+                )
+            )
+        )
 
 
 class StreamBuffer:
@@ -150,7 +156,7 @@ class StreamBuffer:
 
     def _next(self, t_ns: int, end_ns: int) -> Pick | None:
         first = bisect_left(self._stamps, t_ns)
-        window = self._samples[first:bisect_left(self._stamps, end_ns)]
+        window = self._samples[first : bisect_left(self._stamps, end_ns)]
         for sample in window:
             if sample.frame_id != HOLD_FRAME:
                 return _picked(sample, t_ns)
@@ -193,13 +199,19 @@ def why_not_fresh(buffer: StreamBuffer, now_ns: int) -> str:
         return f'{topic} ({buffer.key}): nothing received yet'
     age_ns = now_ns - newest.stamp_ns
     if age_ns < -AHEAD_NS:
-        return (f'{topic} ({buffer.key}): stamps are {-age_ns / NS:.1f} s ahead of this '
-                "machine's clock; synchronise the clocks or use stamp: receive")
+        return (
+            f'{topic} ({buffer.key}): stamps are {-age_ns / NS:.1f} s ahead of this '
+            "machine's clock; synchronise the clocks or use stamp: receive"
+        )
     if age_ns <= buffer.source.max_age_s * NS:
         return ''
     if now_ns - newest.recv_ns <= buffer.source.max_age_s * NS:
-        return (f'{topic} ({buffer.key}): stamps are {age_ns / NS:.1f} s behind this '
-                "machine's clock although messages arrive; synchronise the clocks or use "
-                'stamp: receive')
-    return (f'{topic} ({buffer.key}): last message is {age_ns / NS:.1f} s old, '
-            f'{buffer.source.max_age_s:g} s is allowed')
+        return (
+            f'{topic} ({buffer.key}): stamps are {age_ns / NS:.1f} s behind this '
+            "machine's clock although messages arrive; synchronise the clocks or use "
+            'stamp: receive'
+        )
+    return (
+        f'{topic} ({buffer.key}): last message is {age_ns / NS:.1f} s old, '
+        f'{buffer.source.max_age_s:g} s is allowed'
+    )

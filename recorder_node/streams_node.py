@@ -34,8 +34,15 @@ class AdaptiveSubscription:
     tell. `refresh` is called now and then and subscribes anew when the offers have changed.
     """
 
-    def __init__(self, node: Node, topic: str, type_name: str, callback: Callable[[Any], None],
-                 depth: int, group: CallbackGroup) -> None:
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        type_name: str,
+        callback: Callable[[Any], None],
+        depth: int,
+        group: CallbackGroup,
+    ) -> None:
         self.topic = topic
         self._node = node
         self._type = message_class(type_name)
@@ -47,21 +54,26 @@ class AdaptiveSubscription:
 
     def refresh(self) -> None:
         """Follow the publishers' offers."""
-        offers = [info.qos_profile.reliability
-                  for info in self._node.get_publishers_info_by_topic(self.topic)]
+        offers = [
+            info.qos_profile.reliability
+            for info in self._node.get_publishers_info_by_topic(self.topic)
+        ]
         if not offers:
             return
-        wanted = (ReliabilityPolicy.BEST_EFFORT if ReliabilityPolicy.BEST_EFFORT in offers
-                  else ReliabilityPolicy.RELIABLE)
+        wanted = (
+            ReliabilityPolicy.BEST_EFFORT
+            if ReliabilityPolicy.BEST_EFFORT in offers
+            else ReliabilityPolicy.RELIABLE
+        )
         if wanted == self._reliability:
             return
         if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
-        profile = QoSProfile(
-            history=HistoryPolicy.KEEP_LAST, depth=self._depth, reliability=wanted)
+        profile = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=self._depth, reliability=wanted)
         self._reliability = wanted
         self._subscription = self._node.create_subscription(
-            self._type, self.topic, self._callback, profile, callback_group=self._group)
+            self._type, self.topic, self._callback, profile, callback_group=self._group
+        )
 
 
 class StreamSubscriptions:
@@ -75,8 +87,14 @@ class StreamSubscriptions:
         on_misfit: called with the reason when a message does not fit the contract.
     """
 
-    def __init__(self, node: Node, contract: Contract, buffers: dict[str, StreamBuffer],
-                 converter: Units, on_misfit: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        contract: Contract,
+        buffers: dict[str, StreamBuffer],
+        converter: Units,
+        on_misfit: Callable[[str], None],
+    ) -> None:
         self._node = node
         self._on_misfit = on_misfit
         self._group = MutuallyExclusiveCallbackGroup()
@@ -87,9 +105,14 @@ class StreamSubscriptions:
                 receive = self._receiver(buffers[key], extractor(feature, source, converter))
                 receivers.setdefault((source.topic, source.type), []).append(receive)
         self._subscriptions = [
-            AdaptiveSubscription(node, topic, type_name, self._dispatcher(group),
-                                 _IMAGE_DEPTH if type_name in IMAGE_TYPES else _DEPTH,
-                                 self._group)
+            AdaptiveSubscription(
+                node,
+                topic,
+                type_name,
+                self._dispatcher(group),
+                _IMAGE_DEPTH if type_name in IMAGE_TYPES else _DEPTH,
+                self._group,
+            )
             for (topic, type_name), group in receivers.items()
         ]
 
@@ -102,11 +125,15 @@ class StreamSubscriptions:
         """Describe who publishes on a topic, or which similar topics exist."""
         infos = self._node.get_publishers_info_by_topic(topic)
         if infos:
-            names = {f'{i.node_namespace.rstrip("/")}/{i.node_name} ({i.topic_type})'
-                     for i in infos}
+            names = {
+                f'{i.node_namespace.rstrip("/")}/{i.node_name} ({i.topic_type})' for i in infos
+            }
             return f'published by {", ".join(sorted(names))}'
-        existing = [name for name, _ in self._node.get_topic_names_and_types()
-                    if self._node.count_publishers(name) and not _internal(name)]
+        existing = [
+            name
+            for name, _ in self._node.get_topic_names_and_types()
+            if self._node.count_publishers(name) and not _internal(name)
+        ]
         return f'no publisher; topics that have one: {", ".join(sorted(existing)) or "none"}'
 
     def _dispatcher(self, receivers: Iterable[Callable[[Any, int], None]]) -> Callable[[Any], None]:

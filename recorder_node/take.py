@@ -68,8 +68,9 @@ class Take:
         codec: for all cameras.
     """
 
-    def __init__(self, folder: Path, contract: Contract, fps: int, t0_ns: int,
-                 codec: Codec) -> None:
+    def __init__(
+        self, folder: Path, contract: Contract, fps: int, t0_ns: int, codec: Codec
+    ) -> None:
         self.folder = folder
         self.t0_ns = t0_ns
         self.fps = fps
@@ -85,7 +86,8 @@ class Take:
             self._write_header()
             for feature in contract.cameras:
                 self._encoders[feature.name] = VideoEncoder(
-                    folder / f'{feature.name}.mp4', feature.shape, fps, codec)
+                    folder / f'{feature.name}.mp4', feature.shape, fps, codec
+                )
             fsync_path(folder)
             fsync_path(folder.parent)
         except BaseException:
@@ -155,9 +157,18 @@ class Take:
         columns = {f.name: records[f.name] for f in self._contract.numeric}
         stats.update({name: numeric_stats(values) for name, values in columns.items()})
         return SealedTake(
-            folder=self.folder, rows=self.rows, fps=self.fps, t0_ns=self.t0_ns, columns=columns,
-            tasks=tuple(self._tasks), task_of_row=records['task'], videos=videos, stats=stats,
-            streams=self._streams, stamps_ns=records['stamp_ns'], recv_ns=records['recv_ns'],
+            folder=self.folder,
+            rows=self.rows,
+            fps=self.fps,
+            t0_ns=self.t0_ns,
+            columns=columns,
+            tasks=tuple(self._tasks),
+            task_of_row=records['task'],
+            videos=videos,
+            stats=stats,
+            streams=self._streams,
+            stamps_ns=records['stamp_ns'],
+            recv_ns=records['recv_ns'],
             spilled_frames=self.spilled_frames,
             longest_still={name: e.longest_still for name, e in self._encoders.items()},
         )

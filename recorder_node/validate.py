@@ -13,22 +13,34 @@ from recorder_node.dataset.check import Checker
 def main(args: list[str] | None = None) -> int:
     """Check a dataset; return 0 when it is sound, 1 with every problem listed."""
     parser = argparse.ArgumentParser(
-        prog='validate', description='Check a LeRobot v3.0 dataset: counts, columns, time stamps, '
-        'every video decodes to exactly its rows, statistics.')
+        prog='validate',
+        description='Check a LeRobot v3.0 dataset: counts, columns, time stamps, '
+        'every video decodes to exactly its rows, statistics.',
+    )
     parser.add_argument('root', type=Path, help='folder of the dataset')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     options = parser.parse_args(args)
     checker = Checker(options.root)
     problems = checker.run()
     if options.json:
-        print(json.dumps({'root': str(options.root), 'valid': not problems,
-                          'episodes': checker.episodes, 'frames': checker.frames,
-                          'problems': problems}))
+        print(
+            json.dumps(
+                {
+                    'root': str(options.root),
+                    'valid': not problems,
+                    'episodes': checker.episodes,
+                    'frames': checker.frames,
+                    'problems': problems,
+                }
+            )
+        )
     else:
         for problem in problems:
             print(f'PROBLEM: {problem}', file=sys.stderr)
-        print(f'{options.root}: {checker.episodes} episodes, {checker.frames} frames: '
-              + (f'{len(problems)} problems' if problems else 'valid'))
+        print(
+            f'{options.root}: {checker.episodes} episodes, {checker.frames} frames: '
+            + (f'{len(problems)} problems' if problems else 'valid')
+        )
     return 1 if problems else 0
 
 

@@ -15,8 +15,8 @@ from so101_driver.errors import ConfigError
 
 ConfigT = TypeVar('ConfigT')
 
-_TRUE = ('true', 'yes', 'on', '1')
-_FALSE = ('false', 'no', 'off', '0')
+TRUE_WORDS = ('true', 'yes', 'on', '1')
+FALSE_WORDS = ('false', 'no', 'off', '0')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,8 +124,8 @@ def _convert(value: Any, kind: Any) -> Any:
         if isinstance(value, bool):
             return value
         word = str(value).strip().lower()
-        if word in _TRUE + _FALSE:
-            return word in _TRUE
+        if word in TRUE_WORDS + FALSE_WORDS:
+            return word in TRUE_WORDS
         raise ValueError(f'"{value}" is not true or false')
     if isinstance(value, bool):
         raise ValueError(f'{value} is not a number')

@@ -61,8 +61,10 @@ def small_contract(cameras: int = 1, height: int = 48, width: int = 64) -> Contr
     }
     for number in range(cameras):
         features[f'observation.images.cam{number}'] = {
-            'topic': f'/cam{number}/image_raw', 'type': 'sensor_msgs/msg/Image',
-            'shape': [height, width, 3], 'rate_hz': 30,
+            'topic': f'/cam{number}/image_raw',
+            'type': 'sensor_msgs/msg/Image',
+            'shape': [height, width, 3],
+            'rate_hz': 30,
         }
     return parse({'version': 1, 'robot_type': 'so_follower', 'features': features})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,16 @@ class Checker:
 
     def run(self) -> list[str]:
         """Check everything that can be reached; return the problems."""
-        info = self._step(layout.INFO, lambda: json.loads(
-            (self.root / layout.INFO).read_text(encoding='utf-8')))
+        info = self._step(
+            layout.INFO, lambda: json.loads((self.root / layout.INFO).read_text(encoding='utf-8'))
+        )
         if info is None:
             return self.problems
         version = info.get('codebase_version')
         if version != layout.CODEBASE_VERSION:
-            self._wrong(f'codebase_version is {version!r}; this program checks '
-                        f'{layout.CODEBASE_VERSION}')
+            self._wrong(
+                f'codebase_version is {version!r}; this program checks {layout.CODEBASE_VERSION}'
+            )
             return self.problems
         tasks = self._step(layout.TASKS, lambda: tables.read_tasks(self.root / layout.TASKS))
         episodes = self._step('meta/episodes', self._read_episodes)
@@ -78,16 +81,27 @@ class Checker:
         want = set(tables.columns_of(features))
         for path, part in zip(files, parts, strict=True):
             if different := want ^ set(part.column_names):
-                self._wrong(f'{path.relative_to(self.root)}: columns differ from the features of '
-                            f'info.json: {", ".join(sorted(different))}')
+                self._wrong(
+                    f'{path.relative_to(self.root)}: columns differ from the features of '
+                    f'info.json: {", ".join(sorted(different))}'
+                )
         return pa.concat_tables(
-            [part.replace_schema_metadata(None) for part in parts], promote_options='permissive')
+            [part.replace_schema_metadata(None) for part in parts], promote_options='permissive'
+        )
 
-    def _check_counts(self, info: dict[str, Any], tasks: list[str] | None,
-                      episodes: list[dict[str, Any]] | None, data: pa.Table | None) -> None:
+    def _check_counts(
+        self,
+        info: dict[str, Any],
+        tasks: list[str] | None,
+        episodes: list[dict[str, Any]] | None,
+        data: pa.Table | None,
+    ) -> None:
         for key, what, found in (
-            ('total_episodes', 'rows of meta/episodes', None if episodes is None
-             else len(episodes)),
+            (
+                'total_episodes',
+                'rows of meta/episodes',
+                None if episodes is None else len(episodes),
+            ),
             ('total_frames', 'rows of data', None if data is None else data.num_rows),
             ('total_tasks', 'tasks', None if tasks is None else len(tasks)),
         ):
@@ -97,10 +111,14 @@ class Checker:
         if info.get('splits') != {'train': f'0:{info.get("total_episodes")}'}:
             self._wrong(f'info.json: splits is {info.get("splits")}')
 
-    def _check_rows(self, info: dict[str, Any], episodes: list[dict[str, Any]], data: pa.Table,
-                    tasks: list[str]) -> None:
-        column = {name: data.column(name).to_numpy() for name in layout.INDEX_FEATURES
-                  if name in data.column_names}
+    def _check_rows(
+        self, info: dict[str, Any], episodes: list[dict[str, Any]], data: pa.Table, tasks: list[str]
+    ) -> None:
+        column = {
+            name: data.column(name).to_numpy()
+            for name in layout.INDEX_FEATURES
+            if name in data.column_names
+        }
         if len(column) < len(layout.INDEX_FEATURES):
             return
         if not np.array_equal(column['index'], np.arange(data.num_rows)):
@@ -112,8 +130,10 @@ class Checker:
             if episode['episode_index'] != number:
                 self._wrong(f'meta/episodes row {number} is episode {episode["episode_index"]}')
             if begin != first or end - begin != episode['length'] or episode['length'] < 1:
-                self._wrong(f'{where}: rows {begin}..{end} do not follow {first} with length '
-                            f'{episode["length"]}')
+                self._wrong(
+                    f'{where}: rows {begin}..{end} do not follow {first} with length '
+                    f'{episode["length"]}'
+                )
             first = end
             rows = slice(begin, end)
             count = len(column['index'][rows])
@@ -130,8 +150,9 @@ class Checker:
                 self._wrong(f'{where}: timestamp is off frame_index / fps by {late.max():.6f} s')
             used = {tasks[i] for i in column['task_index'][rows] if 0 <= i < len(tasks)}
             if used != set(episode['tasks']):
-                self._wrong(f'{where}: tasks are {sorted(episode["tasks"])}, rows use '
-                            f'{sorted(used)}')
+                self._wrong(
+                    f'{where}: tasks are {sorted(episode["tasks"])}, rows use {sorted(used)}'
+                )
 
     def _check_videos(self, name: str, fps: int, episodes: list[dict[str, Any]]) -> None:
         """Decode every file of a camera: it holds exactly its episodes' frames, on the grid."""
@@ -140,22 +161,27 @@ class Checker:
         for number, episode in enumerate(episodes):
             try:
                 path = layout.VIDEO_PATH.format(
-                    video_key=name, chunk_index=episode[f'{key}/chunk_index'],
-                    file_index=episode[f'{key}/file_index'])
+                    video_key=name,
+                    chunk_index=episode[f'{key}/chunk_index'],
+                    file_index=episode[f'{key}/file_index'],
+                )
                 begin, end = episode[f'{key}/from_timestamp'], episode[f'{key}/to_timestamp']
             except KeyError as error:
                 self._wrong(f'episode {number}: meta/episodes has no column {error}')
                 return
             if abs(begin - ends.get(path, 0.0)) > TIME_TOLERANCE_S:
-                self._wrong(f'episode {number}: {path} from {begin} s does not follow '
-                            f'{ends.get(path, 0.0)} s')
+                self._wrong(
+                    f'episode {number}: {path} from {begin} s does not follow '
+                    f'{ends.get(path, 0.0)} s'
+                )
             if abs(end - begin - episode['length'] / fps) > TIME_TOLERANCE_S:
-                self._wrong(f'episode {number}: {path} has {end - begin:.4f} s for '
-                            f'{episode["length"]} rows')
+                self._wrong(
+                    f'episode {number}: {path} has {end - begin:.4f} s for {episode["length"]} rows'
+                )
             ends[path] = end
         for path, end in ends.items():
             want = round(end * fps)
-            times = self._step(path, lambda path=path: _frame_times(self.root / path))
+            times = self._step(path, partial(_frame_times, self.root / path))
             if times is None:
                 continue
             if len(times) != want:
@@ -164,8 +190,9 @@ class Checker:
                 self._wrong(f'{path}: frames are not at n / fps')
 
     def _check_stats(self, info: dict[str, Any], data: pa.Table) -> None:
-        stats = self._step(layout.STATS, lambda: json.loads(
-            (self.root / layout.STATS).read_text(encoding='utf-8')))
+        stats = self._step(
+            layout.STATS, lambda: json.loads((self.root / layout.STATS).read_text(encoding='utf-8'))
+        )
         if stats is None:
             return
         for name, feature in info['features'].items():
@@ -183,15 +210,20 @@ class Checker:
     def _compare_stats(self, name: str, entry: dict[str, Any], values: Any) -> None:
         mean, variance = values.mean(0), values.var(0)
         for key, true, allowed in (
-            ('min', values.min(0), 1e-4), ('max', values.max(0), 1e-4), ('mean', mean, 1e-4),
+            ('min', values.min(0), 1e-4),
+            ('max', values.max(0), 1e-4),
+            ('mean', mean, 1e-4),
             # lerobot computes E[x*x] - E[x]^2 in float32, so its noise is that of mean^2.
             ('std', np.sqrt(variance), np.sqrt(1e-5 * (variance + mean**2)) + 1e-4),
         ):
             have = np.asarray(entry[key], np.float64).reshape(-1)
-            if have.shape != true.shape or (
-                    np.abs(have - true) > allowed * (1 + np.abs(true))).any():
-                self._wrong(f'stats.json: {name}/{key} is {have.tolist()}, the rows give '
-                            f'{true.tolist()}')
+            if (
+                have.shape != true.shape
+                or (np.abs(have - true) > allowed * (1 + np.abs(true))).any()
+            ):
+                self._wrong(
+                    f'stats.json: {name}/{key} is {have.tolist()}, the rows give {true.tolist()}'
+                )
 
 
 def _frame_times(path: Path) -> Any:

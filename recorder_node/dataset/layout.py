@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from pathlib import Path
 
 from so101_driver.errors import ConfigError
@@ -61,7 +62,8 @@ def default_root(repo_id: str) -> Path:
     home = os.environ.get('HF_LEROBOT_HOME')
     if not home:
         hub = os.environ.get('HF_HOME') or str(
-            Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache') / 'huggingface')
+            Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache') / 'huggingface'
+        )
         home = str(Path(hub) / 'lerobot')
     return Path(home).expanduser() / repo_id
 
@@ -75,8 +77,10 @@ def repo_id_problems(repo_id: str) -> list[str]:
     """Say what is wrong with a repo_id; it must never lead outside its folder."""
     if _REPO_ID.fullmatch(repo_id) and '..' not in repo_id and '--' not in repo_id:
         return []
-    return [f'repo_id is "{repo_id}"; it must look like user/name, with letters, digits, '
-            '"-", "_" and "."']
+    return [
+        f'repo_id is "{repo_id}"; it must look like user/name, with letters, digits, '
+        '"-", "_" and "."'
+    ]
 
 
 def recording_folder(root: Path) -> Path:
@@ -90,19 +94,29 @@ def root_problems(root: Path, resume: bool) -> list[str]:
         return [f'root {root} is a file']
     exists = root.is_dir() and any(root.iterdir())
     if exists and not resume:
-        return [f'root {root} exists and is not empty; give resume:=true to add episodes to it, '
-                'or another repo_id or root']
+        return [
+            f'root {root} exists and is not empty; give resume:=true to add episodes to it, '
+            'or another repo_id or root'
+        ]
     if resume and not exists:
         return [f'resume is true but there is no dataset at {root}']
     if resume and not (root / INFO).is_file():
         return [f'root {root} is not a dataset: {INFO} is missing']
     for folder in (root, root.parent):
-        existing = folder
-        while not existing.exists():
-            existing = existing.parent
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            return [f'root {root} cannot be written: no permission in {existing}']
+        if why := _why_not_writable(folder):
+            return [f'root {root} cannot be written: {why}']
     return []
+
+
+def _why_not_writable(folder: Path) -> str:
+    """Try it in the nearest folder that exists; permissions alone do not tell everything."""
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        Path(tempfile.mkdtemp(prefix='.recorder-', dir=folder)).rmdir()
+    except OSError as error:
+        return f'{error.strerror} in {folder}'
+    return ''
 
 
 def check_root(root: Path, resume: bool) -> None:

@@ -59,8 +59,13 @@ def data_table(columns: Mapping[str, NDArray[Any]], features: Features) -> pa.Ta
 
 def tasks_table(tasks: Sequence[str]) -> pa.Table:
     """Return tasks.parquet; the pandas metadata makes `task` the index, which lerobot needs."""
-    text = {'name': 'task', 'field_name': 'task', 'pandas_type': 'unicode',
-            'numpy_type': 'object', 'metadata': None}
+    text = {
+        'name': 'task',
+        'field_name': 'task',
+        'pandas_type': 'unicode',
+        'numpy_type': 'object',
+        'metadata': None,
+    }
     pandas = {
         'index_columns': ['task'],
         'column_indexes': [{'name': None, 'field_name': None, 'pandas_type': 'unicode',
@@ -71,8 +76,10 @@ def tasks_table(tasks: Sequence[str]) -> pa.Table:
         'pandas_version': '2.3.3',
     }  # fmt: skip
     return pa.table(
-        {'task_index': pa.array(range(len(tasks)), pa.int64()),
-         'task': pa.array(list(tasks), pa.string())},
+        {
+            'task_index': pa.array(range(len(tasks)), pa.int64()),
+            'task': pa.array(list(tasks), pa.string()),
+        },
     ).replace_schema_metadata({'pandas': json.dumps(pandas)})
 
 

@@ -65,7 +65,9 @@ class DatasetWriter:
         self.root = root
         self._staging = layout.recording_folder(root) / 'publish'
         self._features: dict[str, dict[str, Any]] = {
-            **feature_table(contract), **layout.INDEX_FEATURES}
+            **feature_table(contract),
+            **layout.INDEX_FEATURES,
+        }
         self._tasks: list[str] = []
         self._stats: dict[str, statistics.Stats] = {}
         self._info = self._new_info(contract, fps)
@@ -74,7 +76,8 @@ class DatasetWriter:
         self._data = _Tail(layout.next_free(root / 'data'))
         self._episodes = _Tail(layout.next_free(root / 'meta/episodes'))
         self._video_places = {
-            f.name: layout.next_free(root / 'videos' / f.name) for f in contract.cameras}
+            f.name: layout.next_free(root / 'videos' / f.name) for f in contract.cameras
+        }
 
     @property
     def total_episodes(self) -> int:
@@ -96,8 +99,10 @@ class DatasetWriter:
         first = self.total_frames
         tasks = self._tasks + [task for task in take.tasks if task not in self._tasks]
         columns = self._columns(take, episode, first, tasks)
-        stats = {**take.stats, **{name: statistics.numeric_stats(columns[name])
-                                  for name in layout.INDEX_FEATURES}}
+        stats = {
+            **take.stats,
+            **{name: statistics.numeric_stats(columns[name]) for name in layout.INDEX_FEATURES},
+        }
         self._data.advance()
         self._episodes.advance()
 
@@ -112,8 +117,9 @@ class DatasetWriter:
         total_stats = statistics.aggregate([self._stats, stats]) if self._stats else stats
         staging.json(layout.STATS, statistics.to_lists(total_stats))
         row = tables.episode_table(self._episode_row(take, episode, first), stats)
-        staging.parquet(_path(layout.EPISODES_PATH, self._episodes.place),
-                        [*self._episodes.groups, row])
+        staging.parquet(
+            _path(layout.EPISODES_PATH, self._episodes.place), [*self._episodes.groups, row]
+        )
         info = {
             **self._info,
             'total_episodes': episode + 1,
@@ -138,8 +144,9 @@ class DatasetWriter:
         tail.groups.append(group)
         tail.size = (self.root / _path(template, tail.place)).stat().st_size
 
-    def _columns(self, take: SealedTake, episode: int, first: int,
-                 tasks: list[str]) -> dict[str, Any]:
+    def _columns(
+        self, take: SealedTake, episode: int, first: int, tasks: list[str]
+    ) -> dict[str, Any]:
         frames = np.arange(take.rows, dtype=np.int64)
         numbers = np.array([tasks.index(task) for task in take.tasks], np.int64)
         columns: dict[str, Any] = dict(take.columns)
@@ -164,7 +171,8 @@ class DatasetWriter:
         }
         for name in take.videos:
             row[f'videos/{name}/chunk_index'], row[f'videos/{name}/file_index'] = (
-                self._video_places[name])
+                self._video_places[name]
+            )
             row[f'videos/{name}/from_timestamp'] = 0.0
             row[f'videos/{name}/to_timestamp'] = take.rows / take.fps
         row['meta/episodes/chunk_index'], row['meta/episodes/file_index'] = self._episodes.place
@@ -203,21 +211,26 @@ class DatasetWriter:
         except (OSError, ValueError, pa.ArrowException) as error:
             raise DatasetError(f'{self.root} cannot be resumed: {error}') from error
         if differences := self._differences(info, contract, fps):
-            raise DatasetError(f'{self.root} cannot be resumed:\n  - '
-                               + '\n  - '.join(differences))
+            raise DatasetError(f'{self.root} cannot be resumed:\n  - ' + '\n  - '.join(differences))
         self._info = info
         self._features = info['features']
-        rows = sum(pq.read_metadata(path).num_rows
-                   for path in (self.root / 'meta/episodes').glob('*/*.parquet'))
+        rows = sum(
+            pq.read_metadata(path).num_rows
+            for path in (self.root / 'meta/episodes').glob('*/*.parquet')
+        )
         if rows != info['total_episodes']:
             raise DatasetError(
                 f'{self.root} cannot be resumed: info.json counts {info["total_episodes"]} '
-                f'episodes, meta/episodes has {rows}')
+                f'episodes, meta/episodes has {rows}'
+            )
 
     def _differences(self, info: Mapping[str, Any], contract: Contract, fps: int) -> list[str]:
         found = []
-        for key, want in (('codebase_version', layout.CODEBASE_VERSION), ('fps', fps),
-                          ('robot_type', contract.robot_type)):
+        for key, want in (
+            ('codebase_version', layout.CODEBASE_VERSION),
+            ('fps', fps),
+            ('robot_type', contract.robot_type),
+        ):
             if info.get(key) != want:
                 found.append(f'{key} is {info.get(key)!r} there and {want!r} here')
         there, here = info.get('features', {}), self._features

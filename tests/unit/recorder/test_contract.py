@@ -17,7 +17,10 @@ GOOD = {
     'features': {
         'action': {'topic': '/a', 'type': 'sensor_msgs/msg/JointState', 'joints': ['x', 'y']},
         'observation.images.top': {
-            'topic': '/c', 'type': 'sensor_msgs/msg/Image', 'shape': [480, 640, 3]},
+            'topic': '/c',
+            'type': 'sensor_msgs/msg/Image',
+            'shape': [480, 640, 3],
+        },
     },
 }
 
@@ -36,15 +39,31 @@ def test_the_shipped_contract_is_good() -> None:
 
 
 def test_defaults_come_from_the_message_type() -> None:
-    contract = parse({'version': 1, 'robot_type': 'x', 'features': {
-        'action': {'topic': '/cmd', 'type': 'std_msgs/msg/Float64MultiArray',
-                   'names': ['a', 'b', 'c']},
-        'observation.base': {'topic': '/v', 'type': 'geometry_msgs/msg/Twist',
-                             'fields': ['linear.x', 'angular.z']},
-        'observation.effort': {'topic': '/j', 'type': 'sensor_msgs/msg/JointState',
-                               'field': 'effort', 'joints': ['j1']},
-        'next.reward': {'topic': '/r', 'type': 'std_msgs/msg/Float32'},
-    }})
+    contract = parse(
+        {
+            'version': 1,
+            'robot_type': 'x',
+            'features': {
+                'action': {
+                    'topic': '/cmd',
+                    'type': 'std_msgs/msg/Float64MultiArray',
+                    'names': ['a', 'b', 'c'],
+                },
+                'observation.base': {
+                    'topic': '/v',
+                    'type': 'geometry_msgs/msg/Twist',
+                    'fields': ['linear.x', 'angular.z'],
+                },
+                'observation.effort': {
+                    'topic': '/j',
+                    'type': 'sensor_msgs/msg/JointState',
+                    'field': 'effort',
+                    'joints': ['j1'],
+                },
+                'next.reward': {'topic': '/r', 'type': 'std_msgs/msg/Float32'},
+            },
+        }
+    )
     by_name = {f.name: f for f in contract.features}
     assert by_name['action'].shape == (3,)
     assert by_name['action'].sources[0].stamp == 'receive'
@@ -55,9 +74,18 @@ def test_defaults_come_from_the_message_type() -> None:
 
 def test_two_arms_are_joined_in_order() -> None:
     arm = {'type': 'sensor_msgs/msg/JointState', 'joints': ['pan', 'lift']}
-    contract = parse({'version': 1, 'robot_type': 'x', 'features': {'observation.state': {
-        'names': ['left_pan.pos', 'left_lift.pos', 'right_pan.pos', 'right_lift.pos'],
-        'sources': [{'topic': '/left/j', **arm}, {'topic': '/right/j', **arm}]}}})
+    contract = parse(
+        {
+            'version': 1,
+            'robot_type': 'x',
+            'features': {
+                'observation.state': {
+                    'names': ['left_pan.pos', 'left_lift.pos', 'right_pan.pos', 'right_lift.pos'],
+                    'sources': [{'topic': '/left/j', **arm}, {'topic': '/right/j', **arm}],
+                }
+            },
+        }
+    )
     feature = contract.features[0]
     assert feature.shape == (4,)
     assert [s.topic for s in feature.sources] == ['/left/j', '/right/j']
@@ -82,8 +110,7 @@ def test_two_arms_are_joined_in_order() -> None:
         ('a/b', {'topic': '/g', 'type': 'std_msgs/msg/Float32'}, 'slashes'),
         ('../up', {'topic': '/g', 'type': 'std_msgs/msg/Float32'}, 'slashes'),
         ('timestamp', {'topic': '/g', 'type': 'std_msgs/msg/Float32'}, 'index column'),
-        ('reward', {'topic': '/g', 'type': 'std_msgs/msg/Float32', 'stamp': 'header'},
-         'no header'),
+        ('reward', {'topic': '/g', 'type': 'std_msgs/msg/Float32', 'stamp': 'header'}, 'no header'),
         ('note', {'topic': '/g', 'type': 'std_msgs/msg/String'}, 'task_topic'),
         ('observation.images.top', {'shape': [480, 640]}, 'needs [height, width, 3]'),
         ('observation.images.top', {'shape': [481, 640, 3]}, 'even'),
@@ -125,8 +152,7 @@ def test_files_that_are_missing_broken_or_ambiguous(tmp_path: Path) -> None:
 
 def test_cameras_are_chosen_by_name() -> None:
     contract = small_contract(cameras=2)
-    assert [f.name for f in contract.with_cameras(('cam1',)).cameras] == [
-        'observation.images.cam1']
+    assert [f.name for f in contract.with_cameras(('cam1',)).cameras] == ['observation.images.cam1']
     assert not contract.with_cameras(()).cameras
     with pytest.raises(ContractError, match='it has cam0, cam1'):
         contract.with_cameras(('cam7',))

@@ -29,8 +29,16 @@ JOINT_ENTRY = {'topic': '/j', 'type': 'sensor_msgs/msg/JointState', 'joints': ['
 
 
 def joint_state(**fields: object) -> Message:
-    return Message(**{'header': header(), 'name': ['r_x', 'a', 'b'], 'position': [1.0, 2.0, 3.0],
-                      'velocity': [], 'effort': [], **fields})
+    return Message(
+        **{
+            'header': header(),
+            'name': ['r_x', 'a', 'b'],
+            'position': [1.0, 2.0, 3.0],
+            'velocity': [],
+            'effort': [],
+            **fields,
+        }
+    )
 
 
 def test_joints_are_found_by_name_in_any_order() -> None:
@@ -63,17 +71,32 @@ def test_what_does_not_fit_is_named(fields: dict, words: str) -> None:
 def test_units_of_joints() -> None:
     degrees = read({**JOINT_ENTRY, 'units': 'degrees'}, joint_state(position=[0, np.pi, -np.pi]))
     assert degrees.value.tolist() == pytest.approx([-180.0, 180.0])
-    entry = {'topic': '/j', 'type': 'sensor_msgs/msg/JointState', 'joints': list(JOINTS),
-             'units': 'lerobot'}
+    entry = {
+        'topic': '/j',
+        'type': 'sensor_msgs/msg/JointState',
+        'joints': list(JOINTS),
+        'units': 'lerobot',
+    }
     message = Message(header=header(), name=list(JOINTS), position=[0.5] * 5 + [1.74533])
     lerobot = read(entry, message, Units('degrees'))
     assert lerobot.value.tolist() == pytest.approx([np.degrees(0.5)] * 5 + [100.0], abs=1e-3)
 
 
 def test_per_cent_needs_a_calibration() -> None:
-    contract = parse({'version': 1, 'robot_type': 'x', 'features': {'f': {
-        'topic': '/j', 'type': 'sensor_msgs/msg/JointState', 'joints': list(JOINTS),
-        'units': 'lerobot'}}})
+    contract = parse(
+        {
+            'version': 1,
+            'robot_type': 'x',
+            'features': {
+                'f': {
+                    'topic': '/j',
+                    'type': 'sensor_msgs/msg/JointState',
+                    'joints': list(JOINTS),
+                    'units': 'lerobot',
+                }
+            },
+        }
+    )
     with pytest.raises(ContractError, match='calibration'):
         load_units('range_m100_100', '', contract)
     with pytest.raises(ContractError, match='nowhere'):
@@ -112,8 +135,9 @@ def camera_contract() -> Contract:
 def test_a_picture_of_another_size_is_refused() -> None:
     feature = camera_contract().features[0]
     extract = extractor(feature, feature.sources[0], Units('degrees'))
-    good = Message(header=header(), height=48, width=64, encoding='rgb8', step=192,
-                   data=bytes(48 * 192))
+    good = Message(
+        header=header(), height=48, width=64, encoding='rgb8', step=192, data=bytes(48 * 192)
+    )
     assert extract(good).value.step == 192
     good.width = 32
     with pytest.raises(StreamError, match='32x48, the contract says 64x48'):

@@ -32,7 +32,8 @@ def test_a_row_holds_every_feature(contract: Contract, buffers: dict[str, Stream
 
 
 def test_a_silent_stream_is_stale_and_repeated(
-        contract: Contract, buffers: dict[str, StreamBuffer]) -> None:
+    contract: Contract, buffers: dict[str, StreamBuffer]
+) -> None:
     fill(buffers, 2)
     row = Sampler(contract, buffers, 30).row(T0_NS, 30)
     assert set(row.stale) == set(buffers)
@@ -45,11 +46,21 @@ def test_nothing_is_invented(contract: Contract, buffers: dict[str, StreamBuffer
 
 
 def test_sources_of_one_feature_are_joined() -> None:
-    contract = parse({'version': 1, 'robot_type': 'x', 'features': {'observation.state': {
-        'names': ['a', 'b', 'c'],
-        'sources': [
-            {'topic': '/l', 'type': 'std_msgs/msg/Float32'},
-            {'topic': '/r', 'type': 'std_msgs/msg/Float64MultiArray', 'width': 2}]}}})
+    contract = parse(
+        {
+            'version': 1,
+            'robot_type': 'x',
+            'features': {
+                'observation.state': {
+                    'names': ['a', 'b', 'c'],
+                    'sources': [
+                        {'topic': '/l', 'type': 'std_msgs/msg/Float32'},
+                        {'topic': '/r', 'type': 'std_msgs/msg/Float64MultiArray', 'width': 2},
+                    ],
+                }
+            },
+        }
+    )
     buffers = make_buffers(contract, 1.0)
     assert list(buffers) == ['observation.state#0', 'observation.state#1']
     buffers['observation.state#0'].push(Sample(T0_NS, T0_NS, '', np.array([1.0])))

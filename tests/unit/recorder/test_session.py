@@ -9,8 +9,9 @@ from recorder_node.session import Action, Event, Session, State
 A, E, S = Action, Event, State
 
 
-def session_in(state: State, pending: bool = False, auto: bool = True, saved: int = 0,
-               gate: str = '') -> Session:
+def session_in(
+    state: State, pending: bool = False, auto: bool = True, saved: int = 0, gate: str = ''
+) -> Session:
     session = Session(num_episodes=5, auto_start=auto, gate=lambda: gate)
     session.state, session.pending, session.saved = state, pending, saved
     return session
@@ -48,8 +49,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(('state', 'pending', 'event', 'actions', 'following'), CELLS)
-def test_accepted(state: State, pending: bool, event: Event, actions: tuple[Action, ...],
-                  following: State) -> None:
+def test_accepted(
+    state: State, pending: bool, event: Event, actions: tuple[Action, ...], following: State
+) -> None:
     session = session_in(state, pending)
     decision = session.handle(event)
     assert decision.accepted
@@ -61,7 +63,8 @@ def test_accepted(state: State, pending: bool, event: Event, actions: tuple[Acti
 
 @pytest.mark.parametrize(('state', 'pending', 'event'), REFUSED)
 def test_refused_changes_nothing_and_says_what_would_do(
-        state: State, pending: bool, event: Event) -> None:
+    state: State, pending: bool, event: Event
+) -> None:
     session = session_in(state, pending)
     decision = session.handle(event)
     assert not decision.accepted

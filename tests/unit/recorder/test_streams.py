@@ -20,8 +20,9 @@ def buffer(align: str = 'hold', history_s: float = 10.0, **values: object) -> St
     return StreamBuffer('s', source, round(history_s * NS))
 
 
-def sample(stamp_ns: int, value: float = 0.0, frame: str = '', recv_ns: int | None = None
-           ) -> Sample:
+def sample(
+    stamp_ns: int, value: float = 0.0, frame: str = '', recv_ns: int | None = None
+) -> Sample:
     return Sample(stamp_ns, stamp_ns if recv_ns is None else recv_ns, frame, np.array([value]))
 
 

@@ -110,7 +110,7 @@ def test_a_slow_reader_makes_frames_wait_on_disk_in_order(tmp_path: Path) -> Non
 def test_a_full_disk_is_told_to_the_one_who_puts(tmp_path: Path) -> None:
     queue = SpillQueue(Path('/dev/full'), memory_frames=1)
     queue.put(picture(0))
-    with pytest.raises(OSError, match='No space left|seek|Illegal'):
+    with pytest.raises(OSError, match=r'No space left|seek'):
         queue.put(picture(1))
 
 
@@ -122,11 +122,17 @@ def test_picture_statistics_equal_numpy_over_all_frames() -> None:
         stats.add(frame, 'rgb24')
     result = stats.result()
     exact = frames.reshape(-1, 3) / 255.0
-    for name, want in (('min', exact.min(0)), ('max', exact.max(0)), ('mean', exact.mean(0)),
-                       ('std', exact.std(0)), ('q50', np.quantile(exact, 0.5, axis=0))):
+    for name, want in (
+        ('min', exact.min(0)),
+        ('max', exact.max(0)),
+        ('mean', exact.mean(0)),
+        ('std', exact.std(0)),
+        ('q50', np.quantile(exact, 0.5, axis=0)),
+    ):
         assert result[name].shape == (3, 1, 1)
-        np.testing.assert_allclose(result[name].ravel(), want, atol=0.004 if name == 'q50' else
-                                   1e-9)
+        np.testing.assert_allclose(
+            result[name].ravel(), want, atol=0.004 if name == 'q50' else 1e-9
+        )
     assert result['count'].tolist() == [7]
 
 

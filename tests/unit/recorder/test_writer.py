@@ -25,8 +25,9 @@ from so101_driver.errors import ConfigError
 from tests.conftest import T0_NS, fill, small_contract
 
 
-def sealed(tmp_path: Path, contract: Contract, rows: int, tasks: tuple[str, ...] = ('pick',)
-           ) -> SealedTake:
+def sealed(
+    tmp_path: Path, contract: Contract, rows: int, tasks: tuple[str, ...] = ('pick',)
+) -> SealedTake:
     buffers = make_buffers(contract, 1000.0)
     fill(buffers, rows)
     take = Take(tmp_path / 'ds.recording' / f'take-{rows}', contract, 30, T0_NS, CODECS['h264'])
@@ -36,8 +37,9 @@ def sealed(tmp_path: Path, contract: Contract, rows: int, tasks: tuple[str, ...]
     return take.seal()
 
 
-def record(tmp_path: Path, contract: Contract, lengths: tuple[int, ...], resume: bool = False
-           ) -> Path:
+def record(
+    tmp_path: Path, contract: Contract, lengths: tuple[int, ...], resume: bool = False
+) -> Path:
     writer = DatasetWriter(tmp_path / 'ds', contract, 30, resume)
     for rows in lengths:
         writer.publish(sealed(tmp_path, contract, rows), {'rows': rows})
@@ -63,8 +65,11 @@ def test_a_dataset_is_whole_after_every_episode(tmp_path: Path, contract: Contra
     data = pq.ParquetFile(writer.root / 'data/chunk-000/file-000.parquet')
     assert [data.metadata.row_group(i).num_rows for i in range(3)] == [5, 1, 8]
     schema = json.loads(data.schema_arrow.metadata[b'huggingface'])['info']['features']
-    assert schema['action'] == {'feature': {'dtype': 'float32', '_type': 'Value'}, 'length': 6,
-                                '_type': 'List'}
+    assert schema['action'] == {
+        'feature': {'dtype': 'float32', '_type': 'Value'},
+        'length': 6,
+        '_type': 'List',
+    }
     stamps = pq.read_table(writer.root / 'recorder/stamps/episode_000002.parquet')
     assert stamps.column('action/stamp_ns')[0].as_py() == T0_NS + 1_000_000
     reports = (writer.root / layout.REPORTS).read_text().splitlines()
@@ -81,7 +86,8 @@ def test_the_task_may_change_within_an_episode(tmp_path: Path, contract: Contrac
 
 
 def test_files_rename_in_the_written_order(
-        tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
     targets: list[str] = []
     real = Path.replace
 
@@ -93,12 +99,20 @@ def test_files_rename_in_the_written_order(
     monkeypatch.setattr(Path, 'replace', replace)
     record(tmp_path, contract, (3,))
     kinds = [t.split('/')[0] if t.startswith(('videos', 'data', 'rec')) else t for t in targets]
-    assert kinds == ['recorder', 'videos', 'meta/tasks.parquet', 'data', 'meta/stats.json',
-                     'meta/episodes/chunk-000/file-000.parquet', 'meta/info.json']
+    assert kinds == [
+        'recorder',
+        'videos',
+        'meta/tasks.parquet',
+        'data',
+        'meta/stats.json',
+        'meta/episodes/chunk-000/file-000.parquet',
+        'meta/info.json',
+    ]
 
 
 def test_a_save_cut_before_any_rename_leaves_the_saved_episodes_whole(
-        tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = Path.replace
     steps = 7
     for step in range(steps):
@@ -132,16 +146,16 @@ def rows_of(root: Path, rows: int) -> list:
 
 
 def test_small_files_are_followed_by_new_ones(
-        tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(writer_module, 'TAIL_BYTES', 6000)
     root = record(tmp_path, contract, (4, 5, 6, 7, 8, 9))
     assert problems(root) == []
-    assert 1 < len(list((root / 'data').glob('*/*.parquet')))
+    assert len(list((root / 'data').glob('*/*.parquet'))) > 1
     assert len(list((root / 'videos').glob('*/*/*.mp4'))) == 6
 
 
-def test_resume_adds_episodes_and_keeps_the_old_bytes(
-        tmp_path: Path, contract: Contract) -> None:
+def test_resume_adds_episodes_and_keeps_the_old_bytes(tmp_path: Path, contract: Contract) -> None:
     root = record(tmp_path, contract, (3, 4))
     old = {path: path.read_bytes() for path in root.rglob('*.mp4')}
     record(tmp_path, contract, (5,), resume=True)
@@ -160,8 +174,8 @@ def test_resume_adds_episodes_and_keeps_the_old_bytes(
     ],
 )
 def test_resume_names_every_difference(
-        tmp_path: Path, contract: Contract, other: Callable[[], Contract], fps: int,
-        words: str) -> None:
+    tmp_path: Path, contract: Contract, other: Callable[[], Contract], fps: int, words: str
+) -> None:
     record(tmp_path, contract, (3,))
     with pytest.raises(DatasetError, match=words):
         DatasetWriter(tmp_path / 'ds', other(), fps, resume=True)
@@ -240,8 +254,12 @@ def damage_stats(root: Path) -> None:
     ],
 )
 def test_validate_finds_damage(
-        tmp_path: Path, contract: Contract, damage: Callable[[Path], None], words: str,
-        capsys: pytest.CaptureFixture[str]) -> None:
+    tmp_path: Path,
+    contract: Contract,
+    damage: Callable[[Path], None],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     root = record(tmp_path, contract, (30, 45))
     assert validate([str(root)]) == 0
     damage(root)

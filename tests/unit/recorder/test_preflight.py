@@ -1,0 +1,156 @@
+"""Launch arguments are checked before anything starts; every problem is listed at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recorder_node.arguments import default_text, table_of_arguments
+from recorder_node.preflight import NodePlan, plan
+from so101_driver.errors import ConfigError
+from tests.conftest import REPOSITORY
+
+DEFAULTS = {name: default_text(p.default) for name, p in table_of_arguments().items()}
+
+
+def given(tmp_path: Path, **arguments: str) -> dict[str, str]:
+    base = {
+        'hardware': 'sim',
+        'repo_id': 'me/cube',
+        'single_task': 'pick the cube',
+        'root': str(tmp_path / 'ds'),
+    }
+    return {**DEFAULTS, **base, **arguments}
+
+
+def refused(arguments: dict[str, str]) -> str:
+    with pytest.raises(ConfigError) as caught:
+        plan(arguments, REPOSITORY)
+    return str(caught.value)
+
+
+def by_name(nodes: list[NodePlan]) -> dict[str, NodePlan]:
+    return {node.name: node for node in nodes}
+
+
+def test_simulation_needs_nothing_but_a_name_and_a_task(tmp_path: Path) -> None:
+    nodes = by_name(plan(given(tmp_path), REPOSITORY))
+    assert list(nodes) == [
+        'follower', 'leader', 'simulator', 'front', 'wrist', 'recorder', 'console',
+    ]  # fmt: skip
+    assert nodes['front'].namespace == 'cameras'
+    assert nodes['front'].parameters['source'] == 'scene'
+    assert nodes['simulator'].parameters['follower_port'] == nodes['follower'].parameters['port']
+    assert nodes['recorder'].parameters['contract'].endswith('config/so101.yaml')
+    assert isinstance(nodes['recorder'].parameters['episode_time_s'], float)
+    assert not nodes['console'].needed
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_keep_their_type_however_they_are_written(tmp_path: Path) -> None:
+    nodes = by_name(plan(given(tmp_path, episode_time_s='20', fps='10'), REPOSITORY))
+    parameters = nodes['recorder'].parameters
+    assert (parameters['episode_time_s'], parameters['fps']) == (20.0, 10)
+    assert isinstance(parameters['episode_time_s'], float)
+
+
+def test_teleoperation_without_recording(tmp_path: Path) -> None:
+    nodes = by_name(plan(given(tmp_path, record='false', repo_id='', single_task=''), REPOSITORY))
+    assert 'recorder' not in nodes
+    assert nodes['simulator'].parameters['episode_motion'] is False
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        ({'colour': 'red'}, 'unknown argument "colour"'),
+        ({'single_task': ' '}, 'single_task: must not be empty'),
+        ({'repo_id': '../x'}, 'repo_id is "../x"'),
+        ({'repo_id': 'me/eval_cube'}, 'eval_'),
+        ({'fps': '60'}, 'fps is 60 but camera "front" runs at 30 Hz; set fps:=30'),
+        ({'fps': 'fast'}, 'fps: "fast" is not a number'),
+        ({'num_episodes': '0'}, 'below the minimum 1'),
+        ({'episode_time_s': '2000'}, 'above the maximum 1000 s'),
+        ({'hardware': 'mock'}, '"mock" is not one of real, sim'),
+        ({'cameras': 'front,top'}, 'camera "top" is not in the contract; it has front, wrist'),
+        ({'camera_source': 'none.mp4'}, 'camera_source none.mp4: no such file'),
+        ({'leader_motion': 'none.csv'}, 'leader_motion none.csv: no such file'),
+        ({'contract': '/none.yaml'}, 'No such file'),
+        ({'resume': 'true'}, 'there is no dataset'),
+        ({'video': 'false'}, 'not built yet'),
+        ({'vcodec': 'divx'}, '"divx" is not one of'),
+        ({'units': 'gon'}, '"gon" is not one of'),
+        ({'follower_calibration': '/none.json'}, '/none.json'),
+    ],
+)
+def test_each_mistake_is_named(tmp_path: Path, arguments: dict[str, str], words: str) -> None:
+    text = refused(given(tmp_path, **arguments))
+    assert words in text
+    assert not list(tmp_path.iterdir())
+
+
+def test_all_mistakes_are_listed_at_once(tmp_path: Path) -> None:
+    (tmp_path / 'ds').mkdir()
+    (tmp_path / 'ds' / 'x').touch()
+    text = refused(given(tmp_path, single_task='', fps='60', colour='red', leader_motion='none'))
+    for words in ('single_task', 'colour', 'resume:=true', 'leader_motion'):
+        assert words in text
+
+
+def test_real_hardware_is_looked_for(tmp_path: Path) -> None:
+    text = refused(given(tmp_path, hardware='real', follower_port='/dev/none', cameras='none'))
+    assert 'follower_port /dev/none does not exist' in text
+    assert 'leader_port is missing' in text
+    assert 'follower_id is missing' in text
+    assert 'leader_id is missing' in text
+
+
+@pytest.mark.parametrize('content', ['{', '[]', '{"shoulder_pan": {"id": 1}}'])
+def test_a_malformed_calibration_is_named(tmp_path: Path, content: str) -> None:
+    file = tmp_path / 'arm.json'
+    file.write_text(content)
+    assert 'arm.json' in refused(given(tmp_path, leader_calibration=str(file)))
+
+
+def test_a_contract_with_several_mistakes(tmp_path: Path) -> None:
+    file = tmp_path / 'c.yaml'
+    file.write_text(
+        'version: 1\nrobot_type: x\nfeatures:\n'
+        '  action: {topic: /a, type: std_msgs/msg/Float32, align: soon}\n'
+        '  timestamp: {topic: b, type: std_msgs/msg/Float32}\n'
+    )
+    text = refused(given(tmp_path, contract=str(file)))
+    for words in ('align', 'timestamp', 'absolute name'):
+        assert words in text
+
+
+def test_an_unwritable_root_is_named(tmp_path: Path) -> None:
+    assert 'cannot be written' in refused(given(tmp_path, root='/proc/recorder/ds'))
+
+
+def test_a_root_that_can_never_be_written(tmp_path: Path) -> None:
+    file = tmp_path / 'file'
+    file.touch()
+    assert 'cannot be written' in refused(given(tmp_path, root=str(file / 'ds')))
+
+
+def test_sizes_of_camera_and_contract_are_compared(tmp_path: Path) -> None:
+    text = (REPOSITORY / 'config' / 'cameras.yaml').read_text().replace('640', '320')
+    file = tmp_path / 'cameras.yaml'
+    file.write_text(text)
+    assert 'gives 320x480, the contract says 640x480' in refused(
+        given(tmp_path, cameras_file=str(file))
+    )
+
+
+def test_a_foreign_contract_starts_no_camera_of_ours(tmp_path: Path) -> None:
+    contract = (REPOSITORY / 'config' / 'so101.yaml').read_text().replace('/cameras/', '/lab/')
+    file = tmp_path / 'c.yaml'
+    file.write_text(contract)
+    assert 'front' not in by_name(plan(given(tmp_path, contract=str(file)), REPOSITORY))
+
+
+def test_every_argument_has_a_meaning() -> None:
+    for name, parameter in table_of_arguments().items():
+        assert len(parameter.spec.meaning) > 10, name
