@@ -216,7 +216,7 @@ class So101Arm:
             self._loads.copy(),
             stamp_ns,
             tuple(missing),
-            tuple(self._faults()),
+            tuple(self.faults()),
         )
 
     def write(self, goal_rad: FloatArray) -> Applied:
@@ -242,6 +242,14 @@ class So101Arm:
             raise
         stamp_ns = (before_ns + self._clock_ns()) // 2
         return Applied(ticks_to_rad(ticks, JOINTS, self.calibration), stamp_ns)
+
+    def faults(self) -> list[str]:
+        """Return one sentence for each joint whose servo reported a fault with its last answer."""
+        return [
+            f'{joint}: {", ".join(fault_names(counters.error))}'
+            for joint, servo_id in zip(JOINTS, self._ids, strict=True)
+            if (counters := self.bus.counters.get(servo_id)) is not None and counters.error
+        ]
 
     def clear_faults(self) -> list[str]:
         """Relax to the present pose, cycle the torque of faulty servos; return what remains."""
@@ -305,13 +313,6 @@ class So101Arm:
     def _present_tick(self, joint: str) -> int:
         assert self._ticks is not None
         return min(max(int(self._ticks[JOINTS.index(joint)]), 0), MAX_TICK)
-
-    def _faults(self) -> list[str]:
-        return [
-            f'{joint}: {", ".join(fault_names(counters.error))}'
-            for joint, servo_id in zip(JOINTS, self._ids, strict=True)
-            if (counters := self.bus.counters.get(servo_id)) is not None and counters.error
-        ]
 
     def _require_link(self) -> None:
         if self.state is ArmState.UNCONFIGURED:

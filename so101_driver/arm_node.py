@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
@@ -97,10 +97,6 @@ class ArmNode(Node):
         """Return one line for diagnostics; nodes with more to say override it."""
         return str(self._arm_thread.arm.state.value)
 
-    def faults(self) -> Iterable[str]:
-        """Return the faults that the servos report."""
-        return self._arm_thread.arm.bus.fault_report()
-
     def details(self) -> Mapping[str, object]:
         """Return more key/value pairs for diagnostics."""
         return {}
@@ -118,7 +114,7 @@ class ArmNode(Node):
 
     def _publish_diagnostics(self) -> None:
         thread = self._arm_thread
-        faults = list(self.faults())
+        faults = thread.arm.faults()
         status = DiagnosticStatus()
         status.name = f'{self.get_fully_qualified_name().lstrip("/")}: arm'
         status.hardware_id = str(thread.arm.bus.port.port_name)

@@ -17,7 +17,7 @@ import scservo_sdk
 
 from so101_driver.errors import LinkError, ServoError
 from so101_driver.frames import OVERHEAD, Instruction, Status, StatusParser
-from so101_driver.registers import Register, decode, encode, fault_names
+from so101_driver.registers import Register, decode, encode
 from so101_driver.serial_port import DEFAULT_BAUDRATE, SerialPort
 
 DEFAULT_RETRIES = 2
@@ -167,14 +167,6 @@ class ServoBus:
             finally:
                 self.port.is_using = False
             self._check_sent(result)
-
-    def fault_report(self) -> list[str]:
-        """Return one sentence for each servo whose last answer carried error bits."""
-        return [
-            f'servo {servo_id}: {", ".join(fault_names(counters.error))}'
-            for servo_id, counters in sorted(self.counters.items())
-            if counters.error
-        ]
 
     def _transact(
         self,

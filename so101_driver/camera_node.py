@@ -8,6 +8,7 @@ import sys
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
@@ -88,7 +89,7 @@ class CameraNode(Node):
         self._images.publish(message)
         self._infos.publish(self._info(message))
         if self._compressed is not None:
-            self._publish_compressed(frame, message)
+            self._publish_compressed(self._compressed, frame, message)
 
     def _info(self, image: Image) -> CameraInfo:
         """Return the camera's info; zeros mean "not calibrated", as the message defines."""
@@ -105,7 +106,7 @@ class CameraNode(Node):
             info.p = [focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0]
         return info
 
-    def _publish_compressed(self, frame: Frame, image: Image) -> None:
+    def _publish_compressed(self, publisher: Publisher, frame: Frame, image: Image) -> None:
         picture = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
         quality = [cv2.IMWRITE_JPEG_QUALITY, self._config.jpeg_quality]
         is_good, encoded = cv2.imencode('.jpg', picture, quality)
@@ -118,7 +119,7 @@ class CameraNode(Node):
         data = array.array('B')
         data.frombytes(encoded.tobytes())
         message.data = data
-        self._compressed.publish(message)
+        publisher.publish(message)
 
     def _on_joints(self, message: JointState) -> None:
         try:

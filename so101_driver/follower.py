@@ -43,7 +43,6 @@ class Follower:
         self.arm = arm
         self.sources = sources
         self.relief = relief
-        self.faults: tuple[str, ...] = ()
         self._output = output
         self._clock_ns = clock_ns
         self._wants_reset = True
@@ -53,7 +52,6 @@ class Follower:
 
         A reading with silent joints is not published: its values are partly older than its stamp.
         """
-        self.faults = reading.faults
         if not reading.missing:
             self._output.joint_states(reading)
         if self.arm.state is not ArmState.ACTIVE:

@@ -14,9 +14,6 @@ TICKS_PER_TURN = 4096
 EEPROM_END = 40
 """Addresses below are EEPROM: stored for good only while `LOCK` is 0."""
 
-CURRENT_UNIT_A = 0.0065
-VOLTAGE_UNIT_V = 0.1
-
 
 class Field(NamedTuple):
     """Where a register lies: address, bytes, sign bit (None = unsigned), writable."""
@@ -87,11 +84,6 @@ class Register(Enum):
         self.size = size
         self.sign_bit = sign_bit
         self.writable = writable
-
-    @property
-    def is_eeprom(self) -> bool:
-        """Whether the register survives a power cycle."""
-        return self.address < EEPROM_END or self is Register.MAXIMUM_ACCELERATION
 
 
 class Fault(Enum):

@@ -24,7 +24,7 @@ _WRITE_TIMEOUT_S = 0.5
 _DEVICE_ERRORS = (OSError, serial.SerialException, termios.error)
 
 
-class SerialPort(scservo_sdk.PortHandler):  # type: ignore[misc]  # the SDK has no types
+class SerialPort(scservo_sdk.PortHandler):
     """A serial port for the SDK's packet handler, owned by one thread at a time.
 
     Args:

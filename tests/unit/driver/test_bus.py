@@ -78,7 +78,7 @@ def test_error_bits_come_with_the_data(simulated: SimulatedBus, bus: ServoBus) -
     simulated.servos[6].error = 0x20
     found = bus.sync_read(IDS, Register.PRESENT_POSITION, 2)
     assert found.replies[6].error == 0x20
-    assert bus.fault_report() == ['servo 6: overload']
+    assert bus.counters[6].error == 0x20
     assert bus.write(6, Register.TORQUE_ENABLE, 0) == 0x20
 
 
