@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from conftest import wait_until
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
@@ -22,8 +23,6 @@ from rclpy.executors import (
 from rclpy.time import Time
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
-
-from conftest import wait_until
 
 Spin = Callable[[Callable[[], Any]], Any]
 

@@ -55,7 +55,7 @@ def as_rosbags(message: Message) -> Any:
             value = np.array(value)
         elif isinstance(value, list) and value and isinstance(value[0], Message):
             value = [as_rosbags(item) for item in value]
-        elif field.base == 'byte' or field.base == 'bool' and field.form is not Form.SCALAR:
+        elif field.base == 'byte' or (field.base == 'bool' and field.form is not Form.SCALAR):
             items = [item[0] if field.base == 'byte' else item for item in value]
             value = np.array(items, dtype=np.uint8 if field.base == 'byte' else bool)
         values[field.name] = value
