@@ -1,1 +1,7 @@
 """Drivers of the SO-101 arm and its cameras, and their simulator."""
+
+import os
+
+PARENT_PID = os.getppid()
+"""Who started this process. A node ends when that process does, so this is asked here, before
+anything slow is imported: a parent that dies meanwhile would not be noticed any more."""

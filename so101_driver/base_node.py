@@ -24,6 +24,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
+from so101_driver import PARENT_PID
 from so101_driver.errors import ConfigError, DriverError
 from so101_driver.parameters import Spec, build, table
 
@@ -116,7 +117,6 @@ def run(
     is printed as one message and gives exit code 2.
     """
     stop = Stop()
-    parent = os.getppid()
     rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
@@ -131,7 +131,7 @@ def run(
         executor.add_node(node)
         while not stop.is_set():
             executor.spin_once(timeout_sec=_PARENT_CHECK_S)
-            if os.getppid() != parent:
+            if os.getppid() != PARENT_PID:
                 stop('the parent process ended')
     except ConfigError as error:
         print('refused to start:', file=sys.stderr)
