@@ -57,8 +57,8 @@ class RosClock:
 class RecorderNode(Node):
     """Records episodes as the session's state table says."""
 
-    def __init__(self, stop: Stop) -> None:
-        super().__init__('recorder')
+    def __init__(self, stop: Stop, **node_options: Any) -> None:
+        super().__init__('recorder', **node_options)
         self._stop = stop
         self.config = declare(self, RecorderConfig)
         config = self.config
