@@ -22,20 +22,23 @@ class PseudoTerminal:
         self.link = Path(link)
         self._master = -1
         self._slave = -1
+        self._lock = -1
+        self._lock_path = self.link.with_name(f'.{self.link.name}.lock')
         self._wake_read, self._wake_write = os.pipe()
 
     def plug(self) -> None:
         """Make the device appear.
 
         Raises:
-            LinkError: when something that is not a link of an earlier simulator has the name.
+            LinkError: when the name is taken by something else, or by a simulator that still runs.
         """
         if self.link.exists() and not self.link.is_symlink():
             raise LinkError(f'{self.link}: exists and is no simulated port')
+        self.link.parent.mkdir(parents=True, exist_ok=True)
+        self._take_name()
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
-        self.link.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.link.with_name(f'.{self.link.name}.{os.getpid()}')
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(os.ttyname(self._slave))
@@ -52,7 +55,9 @@ class PseudoTerminal:
             pass  # somebody else removed or replaced the link: it is no longer ours
         os.close(self._slave)
         os.close(self._master)
-        self._master = self._slave = -1
+        self._lock_path.unlink(missing_ok=True)
+        os.close(self._lock)
+        self._master = self._slave = self._lock = -1
 
     def is_open_elsewhere(self) -> bool:
         """Tell whether a client that opens exclusively, as drivers do, has the device open."""
@@ -91,6 +96,16 @@ class PseudoTerminal:
     def wake(self) -> None:
         """Make a waiting `receive` return."""
         os.write(self._wake_write, b'.')
+
+    def _take_name(self) -> None:
+        """Lock the name; a lock of a simulator that was killed is gone with it."""
+        self._lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            self._lock = -1
+            raise LinkError(f'{self.link}: another simulator has that name') from None
 
     def close(self) -> None:
         """Unplug for good."""

@@ -112,7 +112,11 @@ class World:
             LinkError: when a port's path is taken.
         """
         self.follower.start()
-        self.leader.start()
+        try:
+            self.leader.start()
+        except BaseException:
+            self.follower.stop()
+            raise
 
     def close(self, grace_s: float = _GRACE_S) -> None:
         """Make both ports vanish, once the drivers have released the torque and closed them.

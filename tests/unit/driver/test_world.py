@@ -13,6 +13,8 @@ from driver_helpers import wait_for
 from so101_driver.arm import ArmOptions, So101Arm
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
+from so101_driver.errors import LinkError
+from so101_driver.simulator.line import PseudoTerminal
 from so101_driver.simulator.operator import REST_RAD, PickAndPlace
 
 
@@ -59,3 +61,20 @@ def test_leader_waits_at_the_start_and_follower_goes_there(
     finally:
         leader.close()
         follower.close()
+
+
+def test_a_name_belongs_to_one_simulator(tmp_path: Path) -> None:
+    first, second = (PseudoTerminal(tmp_path / 'arm') for _ in range(2))
+    first.plug()
+    with pytest.raises(LinkError, match='another simulator'):
+        second.plug()
+    first.close()
+    assert list(tmp_path.iterdir()) == []
+    second.plug()
+    second.close()
+    (tmp_path / 'arm').write_text('mine')
+    third = PseudoTerminal(tmp_path / 'arm')
+    with pytest.raises(LinkError, match='no simulated port'):
+        third.plug()
+    third.close()
+    assert (tmp_path / 'arm').read_text() == 'mine'
