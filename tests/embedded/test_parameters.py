@@ -12,6 +12,7 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+
 from rclpy.exceptions import (
     InvalidParameterTypeException,
     InvalidParameterValueException,

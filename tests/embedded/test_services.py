@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
-from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
+
+from rclpy.parameter import Parameter
 
 Spin = Callable[[Callable[[], Any]], Any]
 
