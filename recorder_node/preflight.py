@@ -172,6 +172,8 @@ def _arm_nodes(
                     'motion_file': _absolute(launch.leader_motion),
                     'motion_units': launch.leader_motion_units,
                     'episode_motion': launch.record,
+                    # Teaching begins with the arm where the operator's hand is.
+                    'follower_pose': 'start',
                 },
                 'simulator',
             )

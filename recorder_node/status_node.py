@@ -67,6 +67,12 @@ class StatusPublisher:
             values=[KeyValue(key=key, value=value) for key, value in pairs],
         )
 
+    def _episode_index(self) -> int:
+        """Index of the take at hand; during a reset that of the next one, if this is kept."""
+        index = self._node.writer.total_episodes + self._node.engine.waiting_takes
+        resetting = self._node.session.state is State.RESET
+        return index + (resetting and self._node.engine.pending is not None)
+
     def _values(self) -> dict[str, object]:
         node = self._node
         session, engine, config = node.session, node.engine, node.config
@@ -76,7 +82,7 @@ class StatusPublisher:
         deadline_ns = node.deadline_ns
         values: dict[str, object] = {
             'state': session.state.value,
-            'episode_index': node.writer.total_episodes + engine.waiting_takes,
+            'episode_index': self._episode_index(),
             'episodes_saved': session.saved,
             'num_episodes': config.num_episodes,
             'total_episodes': node.writer.total_episodes,

@@ -18,6 +18,14 @@ from recorder_node.messages import NS, Picture, Vector
 HOLD_FRAME = 'hold'
 # A stamp this far ahead of the clock means that the publisher's clock differs.
 AHEAD_NS = NS // 4
+# In periods: up to _LATE a sample counts as late, not lost; from _PAUSE on the stream was paused.
+_LATE = 0.75
+_PAUSE = 100
+# How much lateness carries over to the next sample; less than all, so that a rate slightly off
+# the promised one never adds up to a loss.
+_REMEMBERED = 0.8
+# Weight of one gap in the running mean of the period, where the contract does not tell it.
+_SMOOTHING = 0.02
 
 
 class Sample(NamedTuple):
@@ -77,6 +85,8 @@ class StreamBuffer:
         self._stamps: list[int] = []
         self._counters = Counters()
         self._period_ns = NS / source.rate_hz if source.rate_hz else 0.0
+        # How much of a period the last sample came early, against a regular beat.
+        self._early = 0.0
 
     def push(self, sample: Sample) -> None:
         """Add a sample; equal stamps replace, a late one is sorted in and counted."""
@@ -167,14 +177,17 @@ class StreamBuffer:
         return Pick(self._samples[first - 1], t_ns - self._stamps[first - 1], fallback=True)
 
     def _note_gap(self, gap_ns: int) -> None:
-        """Count losses: a gap of more than one and a half usual periods."""
+        """Count the periods that a gap spans more than one; a sample merely late takes it back."""
         if self._period_ns <= 0:
             self._period_ns = float(gap_ns)
             return
-        if gap_ns > 1.5 * self._period_ns and gap_ns < 100 * self._period_ns:
-            self._counters.lost += round(gap_ns / self._period_ns) - 1
-        elif not self.source.rate_hz:
-            self._period_ns += 0.05 * (gap_ns - self._period_ns)
+        missing = gap_ns / self._period_ns - 1 + self._early
+        whole = round(missing) if abs(missing) > _LATE else 0
+        self._early = (missing - whole) * _REMEMBERED
+        if whole < _PAUSE:
+            self._counters.lost = max(0, self._counters.lost + whole)
+        if not self.source.rate_hz and abs(missing) < _LATE:
+            self._period_ns += _SMOOTHING * (gap_ns - self._period_ns)
 
 
 def _picked(sample: Sample | None, t_ns: int) -> Pick | None:

@@ -20,8 +20,8 @@ from so101_driver.kinematics import reach
 from so101_driver.simulator.motion_file import Motion
 
 _NS = 1_000_000_000
-_RETURN_SPEED_RAD_S = 1.2
-_SHORTEST_RETURN_S = 0.5
+_RETURN_SPEED_RAD_S = 3.0
+_SHORTEST_RETURN_S = 0.3
 _PEAK_OF_MINIMUM_JERK = 1.875  # peak over mean speed
 _DOWN_RAD = 1.25
 _OPEN_RAD, _CLOSED_RAD = 1.1, 0.25
@@ -127,6 +127,7 @@ class Operator:
         self._source = source
         self._lock = threading.Lock()
         self._episode: int | None = None
+        self._waits_for = first_episode
         self._free_episode = first_episode
         self._motion = _standing(source.motion(first_episode).positions_rad[0])
         self._start_ns = 0
@@ -155,11 +156,12 @@ class Operator:
 
     def end(self, next_episode: int, now_ns: int) -> None:
         """Move back to the start pose of the next motion."""
-        if self._episode is None:
+        if self._episode is None and self._waits_for == next_episode:
             return
         travel = _travel(self.pose(now_ns), self._source.motion(next_episode).positions_rad[0])
         with self._lock:
             self._episode, self._motion, self._start_ns = None, travel, now_ns
+            self._waits_for = next_episode
 
     def run_freely(self, now_ns: int) -> None:
         """Play motion after motion without a recorder; to be called a few times a second."""
@@ -177,7 +179,7 @@ class Operator:
         """Do what the recorder's state asks: play while RECORDING, else go to the next start."""
         if state == 'RECORDING':
             self.begin(episode, now_ns)
-        elif self._episode is not None:
+        else:
             self.end(episode, now_ns)
 
 

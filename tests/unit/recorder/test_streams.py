@@ -137,6 +137,21 @@ def test_losses_of_an_unknown_rate_are_counted_from_the_usual_period() -> None:
     assert stream.counters().lost == 2
 
 
+@given(st.lists(st.floats(0, 0.7), min_size=50, max_size=200))
+def test_jitter_is_no_loss(jitter: list[float]) -> None:
+    stream = buffer(rate_hz=100.0)
+    for k, late in enumerate(jitter):
+        stream.push(sample(round((k + late) * 10 * MS)))
+    assert stream.counters().lost <= 1
+
+
+def test_a_rate_slightly_off_the_promised_one_is_no_loss() -> None:
+    stream = buffer(rate_hz=30.0)
+    for k in range(5000):
+        stream.push(sample(round(k * NS / 29.5)))
+    assert stream.counters().lost == 0
+
+
 @pytest.mark.parametrize(
     ('stamp_ms', 'recv_ms', 'words'),
     [
