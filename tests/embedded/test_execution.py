@@ -194,7 +194,8 @@ def test_log_lines_and_filters(node: Any, spin: Spin, capfd: pytest.CaptureFixtu
         logger.error(f'later {i}', skip_first=True)
         logger.debug('hidden')
     lines = capfd.readouterr().err.splitlines()
-    assert [line.split(': ')[1] for line in lines] == ['once 0', 'throttled 0', 'later 1', 'later 2']
+    texts = [line.split(': ')[1] for line in lines]
+    assert texts == ['once 0', 'throttled 0', 'later 1', 'later 2']
     assert lines[0].startswith('[INFO] [') and lines[0].endswith('] [tester]: once 0')
     spin(lambda: len(heard) == 4)
 

@@ -115,7 +115,8 @@ def test_nodes_get_names_remappings_and_typed_parameters(ros2: Ros2, package: Pa
     assert "[talker-1] /outer/inner/one /out {'from_file': 1.5, 'plain': 20," in output
     assert "'list': [1.0, 2.0], 'yes': True, 'typed': 20.0, 'text': 'yes'}" in output
     assert re.search(r'\[INFO\] \[talker-1\]: process started with pid \[\d+\]', output)
-    assert re.search(r'\[ERROR\] \[talker-1\]: process has died \[pid \d+, exit code 3, cmd ', output)
+    assert re.search(
+        r'\[ERROR\] \[talker-1\]: process has died \[pid \d+, exit code 3, cmd ', output)
 
 
 def test_shutdown_on_exit_ends_the_others_with_code_0(ros2: Ros2, package: Path) -> None:

@@ -1,0 +1,1 @@
+"""The sub-commands of ``ros2 topic`` that send or receive messages."""
