@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 from conftest import wait_until
-from std_msgs.msg import String
-from std_srvs.srv import Trigger
-
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
@@ -24,6 +21,8 @@ from rclpy.executors import (
     SingleThreadedExecutor,
 )
 from rclpy.time import Time
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
 Spin = Callable[[Callable[[], Any]], Any]
 
@@ -182,7 +181,6 @@ def test_names_are_expanded_and_remapped(ros: Any) -> None:
 
 def test_log_lines_and_filters(node: Any, spin: Spin, capfd: pytest.CaptureFixture[str]) -> None:
     from rcl_interfaces.msg import Log
-
     from rclpy.qos import qos_profile_rosout_default
     heard: list[str] = []
     node.create_subscription(
@@ -211,9 +209,8 @@ def test_time_and_duration() -> None:
 
 
 def test_simulated_time(ros: Any, node: Any, spin: Spin) -> None:
-    from rosgraph_msgs.msg import Clock as ClockMsg
-
     from rclpy.parameter import Parameter
+    from rosgraph_msgs.msg import Clock as ClockMsg
     publisher = node.create_publisher(ClockMsg, '/clock', 10)
     assert node.set_parameters([Parameter('use_sim_time', value=True)])[0].successful
     spin(publisher.get_subscription_count)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from rosidl_embedded.cdr import CdrError, deserialize, serialize
 from rosidl_embedded.definitions import PLACEHOLDER, Form, definition, type_hash, typestore
 from rosidl_embedded.message import Message, message_class

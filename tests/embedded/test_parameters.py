@@ -12,7 +12,6 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
-
 from rclpy.exceptions import (
     InvalidParameterTypeException,
     InvalidParameterValueException,

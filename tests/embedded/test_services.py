@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
-from std_srvs.srv import SetBool, Trigger
-
 from rclpy.parameter import Parameter
+from std_srvs.srv import SetBool, Trigger
 
 Spin = Callable[[Callable[[], Any]], Any]
 

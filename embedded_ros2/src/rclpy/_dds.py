@@ -127,7 +127,7 @@ class Reader(Endpoint):
 
     def matched(self) -> int:
         """Return the number of matched writers."""
-        return max(0, LIBRARY.dds_get_matched_publications(self.handle, None, 0))
+        return int(max(0, LIBRARY.dds_get_matched_publications(self.handle, None, 0)))
 
 
 class Writer(Endpoint):
@@ -143,7 +143,7 @@ class Writer(Endpoint):
 
     def matched(self) -> int:
         """Return the number of matched readers."""
-        return max(0, LIBRARY.dds_get_matched_subscriptions(self.handle, None, 0))
+        return int(max(0, LIBRARY.dds_get_matched_subscriptions(self.handle, None, 0)))
 
     def wait_for_acks(self, timeout_ns: int) -> bool:
         """Wait until all reliable readers have everything; return False on timeout."""

@@ -74,13 +74,10 @@ class _BuiltinReader(BuiltinDataReader):
     subscriber = property(get_subscriber)
 
     def __del__(self) -> None:
-        DDS_ENTITIES.pop(self._ref, None)
+        self._entities.pop(self._ref, None)
 
 
-DDS_ENTITIES = BuiltinDataReader._entities
-
-
-def _gid(raw: bytes) -> Gid:
+def _gid(raw: bytes) -> Any:
     return Gid(data=list(raw.ljust(24 if distribution() == 'humble' else 16, b'\0')))
 
 
@@ -100,7 +97,8 @@ class Graph:
         self._watch_builtin(BuiltinTopicDcpsParticipant, self._receive_participants)
 
     def _watch_builtin(self, topic: Any, receive: Any) -> None:
-        reader = _BuiltinReader(_Parent(self._participant.handle), topic)
+        parent: Any = _Parent(self._participant.handle)
+        reader = _BuiltinReader(parent, topic)
         self._builtin.append(reader)
         self._participant.watch(reader.handle, DATA, lambda bits: receive(reader))
         receive(reader)

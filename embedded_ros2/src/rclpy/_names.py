@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from rclpy.exceptions import (
-    InvalidNodeNameException,
-    InvalidTopicNameException,
-    NameValidationException,
-)
+from rclpy.exceptions import InvalidNodeNameException, InvalidTopicNameException
 
+MakeError = Callable[[str, str, int], Exception]
 _TOKEN = re.compile(r'[A-Za-z_][A-Za-z0-9_]*')
 
 
@@ -27,7 +25,7 @@ def check_node_name(name: str) -> None:
 
 
 def check_full_name(
-    name: str, error: type[NameValidationException] = InvalidTopicNameException,
+    name: str, error: MakeError = InvalidTopicNameException,
 ) -> None:
     """Raise the error unless the name is absolute and its parts are valid."""
     if not name.startswith('/'):
@@ -48,20 +46,20 @@ def check_full_name(
 
 
 def _bad_character(
-    error: type[NameValidationException], name: str, index: int,
-) -> NameValidationException:
+    error: MakeError, name: str, index: int,
+) -> Exception:
     return error(
         name, "name must not contain characters other than alphanumerics, '_', '~', '{', or '}'",
-        index)  # type: ignore[call-arg]
+        index)
 
 
 def expand(
     name: str, node_name: str, namespace: str,
-    error: type[NameValidationException] = InvalidTopicNameException,
+    error: MakeError = InvalidTopicNameException,
 ) -> str:
     """Return the full name for a relative, private or absolute one."""
     if not name:
-        raise error(name, 'name must not be empty', 0)  # type: ignore[call-arg]
+        raise error(name, 'name must not be empty', 0)
     name = name.replace('{node}', node_name).replace('{ns}', namespace)
     name = name.replace('{namespace}', namespace)
     prefix = '' if namespace == '/' else namespace

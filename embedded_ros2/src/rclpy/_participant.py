@@ -17,6 +17,7 @@ from cyclonedds._clayer import ddspy_topic_create
 from cyclonedds.core import DDSStatus
 from cyclonedds.qos import Policy, Qos, _CQos
 
+from rclpy._allocator import keep_freed_memory
 from rclpy._dds import LIBRARY, Endpoint, Reader, Writer, checked, configuration
 from rosidl_embedded.idl import idl_type
 
@@ -60,6 +61,7 @@ class Participant:
     """One DDS participant with its topics, endpoints and waiter thread."""
 
     def __init__(self, domain_id: int) -> None:
+        keep_freed_memory()
         self.domain_id = domain_id
         _domains.acquire(domain_id)
         try:

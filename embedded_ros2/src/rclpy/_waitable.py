@@ -10,7 +10,6 @@ from rclpy.exceptions import InvalidHandle
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
-    from rclpy.node import Node
 
 Work = Callable[[], Any]
 
@@ -18,7 +17,7 @@ Work = Callable[[], Any]
 class Waitable:
     """Something that becomes ready and then has work for an executor."""
 
-    def __init__(self, node: Node | None, callback_group: CallbackGroup | None) -> None:
+    def __init__(self, node: Any, callback_group: CallbackGroup | None) -> None:
         self.node = node
         self.callback_group = callback_group
         self.queued = False

@@ -71,7 +71,7 @@ class Clock:
 class ROSClock(Clock):
     """ROS time: the last /clock message while simulated time is active, else system time."""
 
-    def __new__(cls) -> ROSClock:  # type: ignore[misc]
+    def __new__(cls) -> ROSClock:
         return object.__new__(cls)
 
     def __init__(self, *, clock_type: ClockType = ClockType.ROS_TIME) -> None:

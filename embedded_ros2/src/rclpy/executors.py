@@ -6,6 +6,7 @@ thread); the executor sleeps on a condition until the queue fills or a timer is 
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import threading
@@ -64,7 +65,7 @@ class Executor:
         self._condition = threading.Condition(threading.RLock())
         self._nodes: list[Node] = []
         self._ready: deque[Waitable] = deque()
-        self._tasks: deque[tuple[Task[Any], Waitable | None, Node | None]] = deque()
+        self._tasks: deque[tuple[Task[Any], Waitable | None]] = deque()
         self._woken = False
         self._running = 0
         self._is_shutdown = False
@@ -133,7 +134,7 @@ class Executor:
 
     def _push_task(self, task: Task[Any], entity: Waitable | None) -> None:
         with self._condition:
-            self._tasks.append((task, entity, entity.node if entity else None))
+            self._tasks.append((task, entity))
             self._condition.notify()
 
     # Choice of work
@@ -184,10 +185,10 @@ class Executor:
                     if work is not None:
                         return work
         for _ in range(len(self._tasks)):
-            task, entity, node = self._tasks.popleft()
+            task, entity = self._tasks.popleft()
             if task.waits_for is None or not task.waits_for._pending:
-                return lambda: self._run_task(task, entity)
-            self._tasks.append((task, entity, node))
+                return functools.partial(self._run_task, task, entity)
+            self._tasks.append((task, entity))
         for _ in range(len(self._ready)):
             waitable = self._ready.popleft()
             waitable.queued = False
@@ -236,7 +237,7 @@ class Executor:
         task()
         if task._pending:
             with self._condition:
-                self._tasks.append((task, entity, entity.node if entity else None))
+                self._tasks.append((task, entity))
             if task.waits_for is not None:
                 self._wake_after(task.waits_for)
             else:

@@ -112,10 +112,10 @@ class Node(NodeParameters, NodeGraph):
         self._name = next(
             (new for s in sources if (new := s.node_name(node_name)) != node_name), node_name)
         check_node_name(self._name)
-        namespace = next(
+        space = next(
             (new for s in sources if (new := s.node_namespace(node_name)) is not None),
             namespace or '/')
-        self._namespace = namespace if namespace.startswith('/') else f'/{namespace}'
+        self._namespace = space if space.startswith('/') else f'/{space}'
         validate_namespace(self._namespace)
 
     def _find_overrides(self, given: list[Parameter] | None) -> dict[str, Parameter]:
@@ -264,9 +264,13 @@ class Node(NodeParameters, NodeGraph):
         profile, name = as_profile(qos_profile), self.resolve_topic_name(topic)
         events = (event_callbacks or PublisherEventCallbacks()).handlers(
             self, callback_group or self.default_callback_group, name)
+
+        def notify(bits: int) -> None:
+            for handler in events:
+                handler.notify()
+
         writer = self.context.participant.create_writer(
-            f'rt{name}', msg_type.TYPE_NAME, to_dds(profile, type_hash(msg_type.TYPE_NAME)),
-            lambda bits: [handler.notify() for handler in events])
+            f'rt{name}', msg_type.TYPE_NAME, to_dds(profile, type_hash(msg_type.TYPE_NAME)), notify)
         for handler in events:
             handler.endpoint = writer
         publisher = publisher_class(writer, msg_type, name, profile, self, events)

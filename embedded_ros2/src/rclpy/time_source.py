@@ -54,5 +54,5 @@ class TimeSource:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
 
-    def _receive(self, message: ClockMsg) -> None:
+    def _receive(self, message: Any) -> None:
         self._clock.set_ros_time_override(Time.from_msg(message.clock))

@@ -47,8 +47,8 @@ def run_child(command: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, forward)
     child = subprocess.Popen(command)
-    for number in early:
-        child.send_signal(number)
+    for early_number in early:
+        child.send_signal(early_number)
     code = child.wait()
     return 128 - code if code < 0 else code
 

@@ -87,12 +87,13 @@ def _register_part(store: Typestore, name: str, text: str) -> None:
 def _register_service(store: Typestore, name: str) -> None:
     """Add the event and service structures, which exist only to be hashed."""
     nested = {part: (Nodetype.NAME, f'{name}_{part}') for part in ('Request', 'Response', 'Event')}
-    store.fielddefs[f'{name}_Event'] = ([], [
+    fields: Any = store.fielddefs
+    fields[f'{name}_Event'] = ([], [
         ('info', (Nodetype.NAME, 'service_msgs/msg/ServiceEventInfo')),
         ('request', (Nodetype.SEQUENCE, (nested['Request'], 1))),
         ('response', (Nodetype.SEQUENCE, (nested['Response'], 1))),
     ])
-    store.fielddefs[name] = ([], [
+    fields[name] = ([], [
         ('request_message', nested['Request']),
         ('response_message', nested['Response']),
         ('event_message', nested['Event']),

@@ -8,10 +8,12 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from cyclonedds.idl import IdlStruct, make_idl_struct, types
+import cyclonedds.idl.types
+from cyclonedds.idl import IdlStruct, make_idl_struct
 
 from rosidl_embedded.definitions import Field, Form, definition
 
+types: Any = cyclonedds.idl.types
 _BASES: dict[str, Any] = {
     'bool': bool, 'byte': types.byte, 'char': types.uint8, 'string': str,
     'int8': types.int8, 'int16': types.int16, 'int32': types.int32, 'int64': types.int64,

@@ -25,15 +25,15 @@ def element_check(field: Field, nested: type | None) -> tuple[Callable[[Any], bo
         return (lambda v: isinstance(v, str)), "of type 'str'"
     primitive = PRIMITIVES[field.base]
     if primitive.python is bool:
-        return (lambda v: isinstance(v, (bool, np.bool_))), "of type 'bool'"
+        return (lambda v: isinstance(v, bool)), "of type 'bool'"
     if primitive.python is bytes:
         return (lambda v: isinstance(v, bytes) and len(v) == 1), "of type 'bytes' of length 1"
     if primitive.python is float:
         kind = np.float32 if primitive.size == 4 else float
         return (lambda v: isinstance(v, (float, kind))), "of type 'float'"
-    low, high = primitive.low, primitive.high
+    low, high = primitive.low or 0, primitive.high or 0
     words = f'an integer in [{low}, {high}]'
-    return (lambda v: isinstance(v, (int, np.integer)) and low <= v <= high), words
+    return (lambda v: isinstance(v, (int, np.integer)) and bool(low <= v <= high)), words
 
 
 def make_setter(field: Field, nested: type | None) -> Setter:

@@ -73,8 +73,8 @@ def message_to_yaml(
     """Return a message as YAML."""
     fields = message_to_ordereddict(
         msg, truncate_length=truncate_length, no_arr=no_arr, no_str=no_str)
-    return yaml.dump(
-        fields, Dumper=_Dumper, default_flow_style=flow_style, allow_unicode=True, width=10**9)
+    return str(yaml.dump(
+        fields, Dumper=_Dumper, default_flow_style=flow_style, allow_unicode=True, width=10**9))
 
 
 def message_to_csv(

@@ -63,7 +63,7 @@ class Shutdown(EmitEvent):
     def execute(self, context: LaunchContext) -> None:
         """Emit the event."""
         reason = perform_substitutions(context, self._reason)
-        event = context.get_locals_as_dict().get('event')
+        event: Any = context.get_locals_as_dict().get('event')
         if reason == 'reason not given' and hasattr(event, 'process_name'):
             reason = f'{event.process_name} [{event.pid}] ended'
         context.emit_event_sync(ShutdownEvent(reason=reason))
