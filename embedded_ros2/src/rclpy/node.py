@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from rcl_interfaces.msg import Log, ParameterDescriptor, ParameterEvent
 from rclpy import _arguments, logging
 from rclpy._dds_qos import to_dds
 from rclpy._names import check_node_name, expand, join
+from rclpy._node_entities import NodeEntityList
 from rclpy._node_graph import NodeGraph
 from rclpy._node_parameters import NodeParameters
 from rclpy._participant import DATA
-from rclpy._waitable import Waitable
 from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.client import Client
 from rclpy.clock import Clock, ROSClock
@@ -27,7 +25,6 @@ from rclpy.exceptions import (
     NotInitializedException,
     NoTypeSupportImportedException,
 )
-from rclpy.executors import Executor
 from rclpy.guard_condition import GuardCondition
 from rclpy.parameter import Parameter, as_parameters
 from rclpy.parameter_service import ParameterService
@@ -49,10 +46,9 @@ from rosidl_embedded.definitions import type_hash
 from rosidl_embedded.message import Message
 
 HIDDEN_NODE_PREFIX = '_'
-_EntityT = TypeVar('_EntityT')
 
 
-class Node(NodeParameters, NodeGraph):
+class Node(NodeEntityList, NodeParameters, NodeGraph):
     """A node: publishers, subscriptions, services, clients, timers and parameters."""
 
     PARAM_REL_TOL = 1e-6
@@ -74,9 +70,7 @@ class Node(NodeParameters, NodeGraph):
         if not self.context.ok():
             raise NotInitializedException('cannot create node')
         self._init_names(node_name, namespace, cli_args, use_global_arguments)
-        self._executor: weakref.ReferenceType[Executor] | None = None
-        self._entities: list[Any] = []
-        self._entity_lock = threading.RLock()
+        self._init_entities()
         self._destroyed = False
         self._default_callback_group = MutuallyExclusiveCallbackGroup()
         self._logger = logging.get_logger(join(self._namespace, self._name)[1:].replace('/', '.'))
@@ -109,10 +103,10 @@ class Node(NodeParameters, NodeGraph):
             sources.append(self.context.arguments)
         self._arguments = sources
         check_node_name(node_name)
-        self._name = next(
+        self._name: str = next(
             (new for s in sources if (new := s.node_name(node_name)) != node_name), node_name)
         check_node_name(self._name)
-        space = next(
+        space: str = next(
             (new for s in sources if (new := s.node_namespace(node_name)) is not None),
             namespace or '/')
         self._namespace = space if space.startswith('/') else f'/{space}'
@@ -157,79 +151,6 @@ class Node(NodeParameters, NodeGraph):
     def default_callback_group(self) -> CallbackGroup:
         """The group of entities that are given none: mutually exclusive."""
         return self._default_callback_group
-
-    # Entities
-
-    def _of_kind(self, kind: type[_EntityT]) -> list[_EntityT]:
-        return [entity for entity in self._entities if isinstance(entity, kind)]
-
-    @property
-    def publishers(self) -> Any:
-        """Publishers of the node."""
-        return iter(self._of_kind(Publisher))
-
-    @property
-    def subscriptions(self) -> Any:
-        """Subscriptions of the node."""
-        return iter(self._of_kind(Subscription))
-
-    @property
-    def clients(self) -> Any:
-        """Clients of the node."""
-        return iter(self._of_kind(Client))
-
-    @property
-    def services(self) -> Any:
-        """Services of the node."""
-        return iter(self._of_kind(Service))
-
-    @property
-    def timers(self) -> Any:
-        """Timers of the node."""
-        return iter(self._of_kind(Timer))
-
-    @property
-    def guards(self) -> Any:
-        """Guard conditions of the node."""
-        return iter(self._of_kind(GuardCondition))
-
-    def waitables(self) -> list[Waitable]:
-        """Return everything an executor must look after."""
-        with self._entity_lock:
-            handlers = [h for e in self._entities for h in getattr(e, 'event_handlers', ())]
-            return [e for e in self._entities if isinstance(e, Waitable)] + handlers
-
-    @property
-    def executor(self) -> Executor | None:
-        """The executor that runs the callbacks of the node."""
-        return self._executor() if self._executor else None
-
-    @executor.setter
-    def executor(self, new_executor: Executor | None) -> None:
-        previous = self.executor
-        if previous is new_executor:
-            return
-        self._executor = weakref.ref(new_executor) if new_executor is not None else None
-        if previous is not None:
-            previous.remove_node(self)
-        if new_executor is not None:
-            new_executor.add_node(self)
-
-    def _add(self, entity: Any, *endpoints: Any) -> None:
-        with self._entity_lock:
-            self._entities = [*self._entities, entity]
-        if endpoints:
-            self.context.graph.update(self._graph_node, add=endpoints)
-        if isinstance(entity, Waitable):
-            entity.notify()
-
-    def forget(self, entity: Any) -> bool:
-        """Drop an entity from the node; return whether it was there."""
-        with self._entity_lock:
-            if entity not in self._entities:
-                return False
-            self._entities = [other for other in self._entities if other is not entity]
-            return True
 
     # Names
 
@@ -383,46 +304,7 @@ class Node(NodeParameters, NodeGraph):
         self._add(guard)
         return guard
 
-    # Destruction
-
-    def _destroy(self, entity: Any, *endpoints: Any) -> bool:
-        if not self.forget(entity):
-            return False
-        for handler in getattr(entity, 'event_handlers', ()):
-            handler.destroy()
-        if endpoints:
-            self.context.graph.update(self._graph_node, remove=endpoints)
-        entity.destroy()
-        return True
-
-    def destroy_publisher(self, publisher: Publisher) -> bool:
-        """End a publisher; return False if it is not one of this node."""
-        return self._destroy(publisher, publisher.writer)
-
-    def destroy_subscription(self, subscription: Subscription) -> bool:
-        """End a subscription; return False if it is not one of this node."""
-        return self._destroy(subscription, subscription.reader)
-
-    def destroy_client(self, client: Client) -> bool:
-        """End a client; return False if it is not one of this node."""
-        return self._destroy(client, client.reader, client.writer)
-
-    def destroy_service(self, service: Service) -> bool:
-        """End a service; return False if it is not one of this node."""
-        return self._destroy(service, service.reader, service.writer)
-
-    def destroy_timer(self, timer: Timer) -> bool:
-        """End a timer; return False if it is not one of this node."""
-        return self._destroy(timer)
-
-    def destroy_guard_condition(self, guard: GuardCondition) -> bool:
-        """End a guard condition; return False if it is not one of this node."""
-        return self._destroy(guard)
-
-    def destroy_rate(self, rate: Rate) -> bool:
-        """End a rate."""
-        rate.destroy()
-        return True
+    # End
 
     def destroy_node(self) -> None:
         """End the node and everything it has; a second call does nothing."""
