@@ -34,6 +34,12 @@ def wait_until(
 
 
 @pytest.fixture
+def wait() -> Callable[..., Any]:
+    """Return wait_until."""
+    return wait_until
+
+
+@pytest.fixture
 def ros() -> Iterator[Any]:
     """Run the test between rclpy.init and shutdown, without signal handlers."""
     import rclpy

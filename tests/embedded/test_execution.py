@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import wait_until
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
@@ -115,13 +114,13 @@ def test_tasks_and_futures(ros: Any, node: Any) -> None:
     executor.shutdown()
 
 
-def test_shutdown_ends_spin(ros: Any, node: Any) -> None:
+def test_shutdown_ends_spin(ros: Any, node: Any, wait: Any) -> None:
     threading.Timer(0.05, ros.shutdown).start()
     with contextlib.suppress(ExternalShutdownException):
         ros.spin(node)
     assert not ros.ok()
     node.destroy_node()
-    wait_until(lambda: not any(t.name == 'dds waiter' for t in threading.enumerate()))
+    wait(lambda: not any(t.name == 'dds waiter' for t in threading.enumerate()))
 
 
 SPINNER = """
