@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 _lock = threading.Lock()
-_executor: Executor | None = None
+_global_executor: Executor | None = None
 
 
 class InitContextManager:
@@ -77,18 +77,18 @@ def init(
 
 def get_global_executor() -> Executor:
     """Return the executor of the spin functions that are given none."""
-    global _executor
+    global _global_executor
     from rclpy.executors import SingleThreadedExecutor
     with _lock:
-        if _executor is None or not _executor.context.ok():
-            _executor = SingleThreadedExecutor()
-        return _executor
+        if _global_executor is None or not _global_executor.context.ok():
+            _global_executor = SingleThreadedExecutor()
+        return _global_executor
 
 
 def _forget_executor() -> None:
-    global _executor
+    global _global_executor
     with _lock:
-        executor, _executor = _executor, None
+        executor, _global_executor = _global_executor, None
     if executor is not None:
         executor.shutdown(timeout_sec=0)
 
