@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from rosidl_embedded.cdr import CdrError, deserialize, serialize
-from rosidl_embedded.definitions import PLACEHOLDER, Form, definition, type_hash, typestore
+from rosidl_embedded.definitions import (
+    PLACEHOLDER,
+    Form,
+    definition,
+    distribution,
+    type_hash,
+    typestore,
+)
 from rosidl_embedded.message import Message, message_class
 from rosidl_embedded.primitives import PRIMITIVES
 
@@ -141,6 +148,7 @@ def test_image_data_accept_bytes_and_arrays() -> None:
         assert Image(data=data).data == array('B', [1, 2])
 
 
+@pytest.mark.skipif(distribution() == 'humble', reason='Humble has no type hashes')
 def test_hashes_are_those_of_ros() -> None:
     assert type_hash('std_msgs/msg/String') == (
         'RIHS01_df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18')
