@@ -31,9 +31,9 @@ def test_timer_keeps_an_absolute_grid(node: Any, spin: Spin) -> None:
     timer = node.create_timer(0.02, lambda: calls.append(time.monotonic_ns()))
     start = time.monotonic_ns()
     spin(lambda: len(calls) == 15)
-    late_ms = [(call - start) / 1e6 - 20 * (i + 1) for i, call in enumerate(calls)]
-    assert all(-0.5 < late < 20 for late in late_ms), late_ms
-    assert sorted(late_ms)[7] < 5
+    # On a loaded machine a call may be late or left out, but the grid does not move.
+    offsets_ms = sorted((call - start) / 1e6 % 20 for call in calls)
+    assert offsets_ms[7] < 5, offsets_ms
     timer.cancel()
     assert timer.is_canceled()
     node.destroy_timer(timer)
@@ -129,7 +129,12 @@ import rclpy
 from rclpy.signals import SignalHandlerOptions
 rclpy.init(signal_handler_options=SignalHandlerOptions[sys.argv[1]])
 node = rclpy.create_node('spinner')
-print('ready', flush=True)
+
+def ready():
+    timer.cancel()
+    print('ready', flush=True)
+
+timer = node.create_timer(0.01, ready)
 try:
     rclpy.spin(node)
     print('returned', rclpy.ok())

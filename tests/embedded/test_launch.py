@@ -19,20 +19,28 @@ from rclpy.executors import ExternalShutdownException
 rclpy.init()
 node = rclpy.create_node('talker', automatically_declare_parameters_from_overrides=True)
 values = {{name: p.value for name, p in node._parameters.items() if name != 'use_sim_time'}}
-print(node.get_fully_qualified_name(), node.resolve_topic_name('in'), values, flush=True)
-if '--fail' in sys.argv:
-    sys.exit(3)
+
+
+def start():
+    timer.cancel()
+    print(node.get_fully_qualified_name(), node.resolve_topic_name('in'), values, flush=True)
+    if '--fail' in sys.argv:
+        sys.exit(3)
+
+
+timer = node.create_timer(0.01, start)
 try:
     rclpy.spin(node)
 except (KeyboardInterrupt, ExternalShutdownException):
-    print('stopped', flush=True)
+    pass
+print('stopped', flush=True)
 """
 
 HEADER = """
 from launch import LaunchDescription
 from launch.actions import *
 from launch.conditions import IfCondition, UnlessCondition
-from launch.event_handlers import OnProcessExit, OnProcessStart, OnShutdown
+from launch.event_handlers import OnProcessExit, OnProcessIO, OnShutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import *
 from launch_ros.actions import Node, PushRosNamespace
@@ -121,9 +129,9 @@ def test_nodes_get_names_remappings_and_typed_parameters(ros2: Ros2, package: Pa
 
 def test_shutdown_on_exit_ends_the_others_with_code_0(ros2: Ros2, package: Path) -> None:
     code, output = launch(ros2, package, """
+        RegisterEventHandler(OnProcessIO(handle_once=True, on_stdout=lambda event: ExecuteProcess(
+            cmd=['sh', '-c', 'exit 4'], on_exit=Shutdown()))),
         Node(package='demo', executable='talker', name='one', output='screen'),
-        TimerAction(period=0.8, actions=[
-            ExecuteProcess(cmd=['sh', '-c', 'exit 4'], on_exit=Shutdown())]),
     """)
     assert code == 0
     assert "sending signal 'SIGINT' to process[talker-1]" in output
@@ -136,8 +144,9 @@ def test_exception_in_a_handler_gives_code_1_and_leaves_no_process(
 ) -> None:
     code, output = launch(ros2, package, """
         RegisterEventHandler(OnProcessExit(on_exit=lambda event, context: 1 / event.returncode)),
+        RegisterEventHandler(OnProcessIO(
+            handle_once=True, on_stdout=lambda event: ExecuteProcess(cmd=['true']))),
         Node(package='demo', executable='talker', name='one', output='screen'),
-        TimerAction(period=0.8, actions=[ExecuteProcess(cmd=['true'])]),
     """)
     assert code == 1
     assert 'Caught exception in launch (see debug for traceback): division by zero' in output
@@ -176,7 +185,8 @@ def test_conditions_groups_and_includes(ros2: Ros2, package: Path) -> None:
         IncludeLaunchDescription(
             PythonLaunchDescriptionSource([ThisLaunchFileDir(), '/inner.launch.py']),
             launch_arguments={'word': 'given'}.items()),
-        OpaqueFunction(function=lambda context: print('argv', context.argv)),
+        TimerAction(period=0.01, actions=[
+            OpaqueFunction(function=lambda context: print('argv', context.argv))]),
     """, 'unknown:=1')
     assert code == 0
     assert output.index('x is inside') < output.index('x is outside')
