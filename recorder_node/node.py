@@ -115,6 +115,7 @@ class RecorderNode(Node):
         self.get_logger().info(
             f'dataset {config.repo_id} at {self.root}: {self.writer.total_episodes} episodes, '
             f'{config.num_episodes} to record'
+            + ('' if config.start == 'auto' else '; start_episode begins each (start: manual)')
         )
 
     def _make_interfaces(self, task_topic: str) -> None:

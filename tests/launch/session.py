@@ -1,0 +1,139 @@
+"""A launch file as a real process: started, watched, interrupted, and nothing of it left."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.conftest import wait_until
+
+BIN = Path(sys.executable).parent
+LAUNCH_TIMEOUT_S = 120.0
+_STARTED = re.compile(r'\[(\w+)-\d+\]: process started with pid \[(\d+)\]')
+_domains = itertools.count(int(os.environ.get('ROS_DOMAIN_ID', '1')))
+
+
+def environment(domain: int) -> dict[str, str]:
+    """Return the environment of a user with the package installed, in a domain of its own."""
+    return {
+        **os.environ,
+        'PATH': f'{BIN}{os.pathsep}{os.environ["PATH"]}',
+        'ROS_DOMAIN_ID': str(domain),
+        'PYTHONUNBUFFERED': '1',
+    }
+
+
+class Launch:
+    """`ros2 launch recorder teleop_record.launch.py` with arguments."""
+
+    def __init__(self, folder: Path, **arguments: object) -> None:
+        self.folder = folder
+        self.root = folder / 'ds'
+        self.domain = next(_domains) % 100 + 1
+        self.log_path = folder / 'launch.log'
+        values = {
+            'hardware': 'sim', 'root': self.root, 'repo_id': 'me/test', 'single_task': 'test',
+            'num_episodes': 1, 'episode_time_s': 3.0, 'reset_time_s': 1.0, **arguments,
+        }  # fmt: skip
+        command = [
+            str(BIN / 'ros2'), 'launch', 'recorder', 'teleop_record.launch.py',
+            *(f'{name}:={value}' for name, value in values.items() if value is not None),
+        ]  # fmt: skip
+        with self.log_path.open('w') as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                cwd=folder, env=environment(self.domain), start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def log(self) -> str:
+        """What it printed so far."""
+        return self.log_path.read_text(errors='replace')
+
+    def pids(self) -> dict[str, int]:
+        """Return the nodes' process ids by executable (the last of each name)."""
+        return {name: int(pid) for name, pid in _STARTED.findall(self.log)}
+
+    def all_pids(self) -> list[int]:
+        """Return every node's process id."""
+        return [int(pid) for _, pid in _STARTED.findall(self.log)]
+
+    def wait_for(self, text: str, timeout_s: float = 60.0) -> None:
+        """Wait until it printed a text."""
+        try:
+            wait_until(lambda: text in self.log or self.ended, timeout_s)
+        except AssertionError:
+            raise AssertionError(f'no {text!r} in:\n{self.log}') from None
+        assert text in self.log, f'ended without {text!r}:\n{self.log}'
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether launch itself is gone."""
+        return self.process.poll() is not None
+
+    def wait(self, timeout_s: float = LAUNCH_TIMEOUT_S) -> int:
+        """Wait for the end and for every node's; return the exit code."""
+        try:
+            code = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f'still running:\n{self.log}') from None
+        wait_until(lambda: not any(map(alive, self.all_pids())), 30.0, f'nodes to end\n{self.log}')
+        return code
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C: SIGINT to the whole foreground group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def ros2(self, *words: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Run a `ros2` command as from a second terminal."""
+        return subprocess.run(
+            [str(BIN / 'ros2'), *words], env=environment(self.domain), text=True,
+            capture_output=True, timeout=timeout_s, check=False,
+        )  # fmt: skip
+
+    def call(self, word: str) -> str:
+        """Call one of the recorder's services; return what was printed."""
+        result = self.ros2('service', 'call', f'/recorder/{word}', 'std_srvs/srv/Trigger')
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def close(self) -> None:
+        """Leave nothing behind, however the test went."""
+        for pid in (self.process.pid, *self.all_pids()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.process.wait()
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process exists and is no zombie."""
+    try:
+        state = Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != 'Z'
+
+
+@contextmanager
+def launched(folder: Path, **arguments: object) -> Iterator[Launch]:
+    """Start a launch file and make sure that it is gone afterwards."""
+    session = Launch(folder, **arguments)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def steady_wait(seconds: float) -> None:
+    """Let a recording run for a while; only for choosing a random moment, never for a result."""
+    time.sleep(seconds)

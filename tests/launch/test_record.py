@@ -1,0 +1,241 @@
+"""Launch files that end with a dataset, which is read back."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recorder_node.dataset.check import Checker
+from recorder_node.messages import NS
+from so101_driver import calibration, units
+from so101_driver.coded_picture import decode
+from tests.conftest import JOINTS, REPOSITORY
+from tests.launch.fidelity import best_lag, column, frames, match_frames
+from tests.launch.session import launched
+
+FOLLOWER = calibration.load(REPOSITORY / 'config' / 'sim' / 'follower.json')
+
+
+def motion(rows: int, phase: float) -> np.ndarray:
+    """Return a smooth motion in per cent, shape (rows, 6)."""
+    t = np.arange(rows)[:, None] / 30
+    arm = 35 * np.sin(0.9 * t + phase + np.arange(5)) * np.array([1, 0.6, 0.6, 0.8, 1])
+    return np.hstack([arm, 50 + 40 * np.sin(0.7 * t + phase)])
+
+
+def write_motions(path: Path, motions: list[np.ndarray]) -> None:
+    rows = np.concatenate(motions)
+    flat = pa.array(rows.astype(np.float32).ravel())
+    index = np.concatenate([np.full(len(m), i) for i, m in enumerate(motions)])
+    frame = np.concatenate([np.arange(len(m)) for m in motions])
+    pq.write_table(
+        pa.table({
+            'action': pa.FixedSizeListArray.from_arrays(flat, 6),
+            'timestamp': pa.array((frame / 30).astype(np.float32)),
+            'frame_index': pa.array(frame),
+            'episode_index': pa.array(index),
+        }),
+        path,
+    )  # fmt: skip
+
+
+def write_video(path: Path, count: int = 90) -> None:
+    """Write a video whose frames can be told apart."""
+    random = np.random.default_rng(3)
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=30, options={'crf': '12', 'bf': '0'})
+        stream.width, stream.height, stream.pix_fmt = 640, 480, 'yuv420p'
+        for _ in range(count):
+            blocks = random.integers(30, 220, (12, 16, 3), np.uint8)
+            image = np.kron(blocks, np.ones((40, 40, 1), np.uint8))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format='rgb24')))
+        container.mux(stream.encode(None))
+
+
+class AppliedCommands:
+    """Listens to what the follower says it has written."""
+
+    def __init__(self, domain: int) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+        from sensor_msgs.msg import JointState
+
+        self.by_stamp: dict[int, list[float]] = {}
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        self._node = rclpy.create_node('listener', context=self._context)
+        self._node.create_subscription(
+            JointState, '/follower/applied_commands', self._on_command, 100
+        )
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._spin)
+        self._thread.start()
+
+    def _on_command(self, message: Any) -> None:
+        stamp = message.header.stamp
+        self.by_stamp[stamp.sec * NS + stamp.nanosec] = list(message.position)
+
+    def _spin(self) -> None:
+        while not self._ending.is_set():
+            self._executor.spin_once(timeout_sec=0.1)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._ending.set()
+        self._thread.join()
+        self._executor.shutdown()
+        self._node.destroy_node()
+        self._context.try_shutdown()
+
+
+@pytest.mark.parametrize('mode', ['degrees', 'range_m100_100'])
+def test_replayed_motions_become_a_dataset(tmp_path: Path, mode: str) -> None:
+    motions = [motion(120, 0.0), motion(120, 1.0)]
+    write_motions(tmp_path / 'motion.parquet', motions)
+    write_video(tmp_path / 'camera.mp4')
+    with launched(
+        tmp_path, leader_motion='motion.parquet', leader_motion_units='range_m100_100',
+        camera_source='camera.mp4', num_episodes=2, episode_time_s=4, reset_time_s=3, units=mode,
+    ) as session:  # fmt: skip
+        session.wait_for('connected')
+        listener = AppliedCommands(session.domain)
+        try:
+            assert session.wait() == 0, session.log
+        finally:
+            listener.close()
+    assert Checker(session.root).run() == []
+    for episode, source in enumerate(motions):
+        if mode == 'degrees':
+            angles = units.units_to_rad(source, JOINTS, 'range_m100_100', FOLLOWER)
+            source = units.rad_to_units(angles, JOINTS, 'degrees', FOLLOWER)
+        for name, bound in (('action', 1.5), ('observation.state', 3.0)):
+            lag_s, rms = best_lag(source, column(session.root, name, episode), 30, 30)
+            print(f'{mode} episode {episode} {name}: lag {lag_s:.3f} s, RMS {rms.round(2)}')
+            assert np.sqrt((rms**2).mean()) < bound
+        check_applied(session.root, episode, mode, listener.by_stamp)
+    check_pictures(session.root, frames(tmp_path / 'camera.mp4'))
+
+
+def check_applied(root: Path, episode: int, mode: str, applied: dict[int, list[float]]) -> None:
+    """Every recorded action is one that the follower wrote, within one tick."""
+    stamps = pq.read_table(root / f'recorder/stamps/episode_{episode:06d}.parquet')
+    recorded = column(root, 'action', episode)
+    tick = units.unit_size_rad(JOINTS, mode, FOLLOWER)
+    known = 0
+    for row, stamp_ns in zip(recorded, stamps.column('action/stamp_ns').to_pylist(), strict=True):
+        if stamp_ns not in applied:
+            continue
+        known += 1
+        back = units.units_to_rad(row, JOINTS, mode, FOLLOWER)
+        ticks = np.abs(
+            units.rad_to_ticks(back, JOINTS, FOLLOWER)
+            - units.rad_to_ticks(applied[stamp_ns], JOINTS, FOLLOWER)
+        )
+        assert ticks.max() <= 1
+    assert tick.shape == (6,)
+    assert known > 0.9 * len(recorded)
+
+
+def check_pictures(root: Path, source: list[np.ndarray]) -> None:
+    """Every row shows a frame of the source, and they go forward."""
+    for camera in ('front', 'wrist'):
+        for episode in (0, 1):
+            path = root / f'videos/observation.images.{camera}/chunk-000/file-{episode:03d}.mp4'
+            shown = frames(path)
+            assert len(shown) == 120
+            indices, quality = match_frames(source, shown)
+            steps = np.diff(indices) % len(source)
+            print(f'{camera} {episode}: PSNR {min(quality):.1f} dB, steps {np.unique(steps)}')
+            assert min(quality) > 30
+            assert steps.max() <= 5
+
+
+def test_coded_pictures_stand_in_the_rows_that_the_rule_demands(tmp_path: Path) -> None:
+    with launched(tmp_path, camera_source='coded', episode_time_s=8, cameras='front') as session:
+        assert session.wait() == 0, session.log
+    assert Checker(session.root).run() == []
+    check_coded(session.root, 'front', 0)
+
+
+def check_coded(root: Path, camera: str, episode: int) -> None:
+    """Compare every decoded picture with its row's time, its stamp and the joints it shows."""
+    key = f'observation.images.{camera}'
+    stamps = pq.read_table(root / f'recorder/stamps/episode_{episode:06d}.parquet')
+    t_ns = stamps.column('t_ns').to_pylist()
+    stamp_ns = stamps.column(f'{key}/stamp_ns').to_pylist()
+    shown = [decode(f) for f in frames(root / f'videos/{key}/chunk-000/file-{episode:03d}.mp4')]
+    assert len(shown) == len(t_ns)
+    capture_of = {code.frame: code.capture_ns for code in shown}
+    states = column(root, 'observation.state', episode)
+    for row, code in enumerate(shown):
+        assert code.capture_ns == stamp_ns[row]
+        assert code.capture_ns <= t_ns[row]
+        following = capture_of.get(code.frame + 1)
+        if following is not None:
+            assert following > t_ns[row], f'row {row} shows frame {code.frame}, not the newest'
+        assert code.positions_rad is not None
+        age_ns = code.capture_ns - code.joint_stamp_ns
+        assert 0 <= age_ns < 0.1 * NS
+        near = np.degrees(code.positions_rad[:5])
+        window = states[max(0, row - 4) : row + 2, :5]
+        assert (near >= window.min(axis=0) - 1.5).all()
+        assert (near <= window.max(axis=0) + 1.5).all()
+    counters = [code.frame for code in shown]
+    assert all(0 <= step <= 5 for step in np.diff(counters))
+    print(f'{len(shown)} rows, frames {counters[0]}..{counters[-1]}, '
+          f'{(np.diff(counters) == 0).sum()} repeats')  # fmt: skip
+
+
+def test_a_second_terminal_sees_and_commands_the_session(tmp_path: Path) -> None:
+    with launched(tmp_path, start='manual', num_episodes=2, episode_time_s=60,
+                  reset_time_s=60) as session:  # fmt: skip
+        session.wait_for('dataset me/test')
+        reply = ''
+        while 'success=True' not in reply:
+            reply = session.call('start_episode')
+        assert 'refused in state RECORDING' in session.call('start_episode')
+        status = session.ros2('topic', 'echo', '/recorder/status', '--once')
+        assert 'RECORDING' in status.stdout
+        assert 'observation.images.front' in status.stdout
+        rate = session.ros2('param', 'get', '/recorder', 'fps')
+        assert rate.stdout.strip().endswith('30')
+        nodes = session.ros2('node', 'list').stdout.split()
+        assert {'/follower', '/leader', '/recorder', '/cameras/front'} <= set(nodes)
+        assert 'success=True' in session.call('discard_episode')
+        assert 'success=True' in session.call('start_episode')
+        saved = session.call('save_episode')
+        assert 'episode 0 saved' in saved
+        assert 'success=True' in session.call('finish')
+        assert session.wait() == 0, session.log
+    assert Checker(session.root).run() == []
+    info = json.loads((session.root / 'meta' / 'info.json').read_text())
+    assert info['total_episodes'] == 1
+    assert info['robot_type'] == 'so_follower'
+
+
+def test_resume_adds_to_what_is_there(tmp_path: Path) -> None:
+    for resume in ('false', 'true'):
+        with launched(tmp_path, episode_time_s=2, cameras='none', resume=resume) as session:
+            assert session.wait() == 0, session.log
+    assert Checker(session.root).run() == []
+    assert json.loads((session.root / 'meta/info.json').read_text())['total_episodes'] == 2
+
+
+def test_teleoperation_without_recording(tmp_path: Path) -> None:
+    with launched(tmp_path, record='false', repo_id=None, single_task=None) as session:
+        session.wait_for('connected')
+        hz = session.ros2('topic', 'echo', '/follower/applied_commands', '--once')
+        assert 'shoulder_pan' in hz.stdout
+        session.interrupt()
+        session.wait()
+    assert not session.root.exists()
