@@ -12,13 +12,8 @@ from typing import Any
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / 'embedded_ros2' / 'src'
 TIMEOUT_S = 10.0
 
-sys.path.insert(0, str(SOURCE))
-os.environ['PYTHONPATH'] = os.pathsep.join(
-    part for part in (str(SOURCE), os.environ.get('PYTHONPATH')) if part)
-os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
 os.environ.pop('ROS_AUTOMATIC_DISCOVERY_RANGE', None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -70,13 +71,20 @@ def test_late_subscription_gets_latched_message(node: Any, spin: Spin) -> None:
 
 
 def test_incompatible_qos_is_reported(
-    node: Any, spin: Spin, capfd: pytest.CaptureFixture[str],
+    node: Any,
+    spin: Spin,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     from rclpy.event_handler import SubscriptionEventCallbacks
+
     seen: list[Any] = []
     node.create_subscription(
-        String, 'mixed', lambda m: None, QoSProfile(depth=1),
-        event_callbacks=SubscriptionEventCallbacks(incompatible_qos=seen.append))
+        String,
+        'mixed',
+        lambda m: None,
+        QoSProfile(depth=1),
+        event_callbacks=SubscriptionEventCallbacks(incompatible_qos=seen.append),
+    )
     publisher = node.create_publisher(String, 'mixed', qos_profile_sensor_data)
     spin(lambda: seen)
     assert seen[0].last_policy_kind.name == 'RELIABILITY'
@@ -86,7 +94,7 @@ def test_incompatible_qos_is_reported(
 
 def test_graph_names_publishers_and_their_qos(node: Any, spin: Spin) -> None:
     node.create_publisher(String, 'offered', qos_profile_sensor_data)
-    info, = spin(lambda: node.get_publishers_info_by_topic('offered'))
+    (info,) = spin(lambda: node.get_publishers_info_by_topic('offered'))
     assert (info.node_name, info.node_namespace) == ('tester', '/')
     assert info.topic_type == 'std_msgs/msg/String'
     assert info.topic_type_hash == (type_hash('std_msgs/msg/String') or 'INVALID')
@@ -130,7 +138,37 @@ def test_destroyed_subscription_gets_nothing(ros: Any, node: Any) -> None:
 
 def test_wait_for_message(node: Any) -> None:
     from rclpy.wait_for_message import wait_for_message
+
     node.create_publisher(String, 'once', LATCHED).publish(String(data='here'))
     found, message = wait_for_message(String, node, 'once', qos_profile=LATCHED, time_to_wait=5)
     assert found and message.data == 'here'
     assert wait_for_message(String, node, 'never', time_to_wait=0.01) == (False, None)
+
+
+def test_subscriptions_made_while_messages_pour_in(ros: Any, node: Any, wait: Any) -> None:
+    """A new reader may have data before its owner knows the reader."""
+    publisher = node.create_publisher(String, '/pour', 10)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    ending = threading.Event()
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            while not ending.is_set():
+                publisher.publish(String(data='x'))
+                executor.spin_once(timeout_sec=0)
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    for _ in range(30):
+        got: list[Any] = []
+        subscription = node.create_subscription(String, '/pour', got.append, 10)
+        wait(lambda got=got: got or errors)
+        node.destroy_subscription(subscription)
+    ending.set()
+    thread.join()
+    executor.shutdown()
+    assert not errors

@@ -93,7 +93,8 @@ class Graph:
         self._builtin: list[Any] = []
         digest = type_hash(TYPE)
         self._writer = participant.create_writer(TOPIC, TYPE, to_dds(_LATCHED, digest))
-        self._reader = participant.create_reader(TOPIC, TYPE, to_dds(_ALL, digest), self._receive)
+        self._reader = participant.create_reader(TOPIC, TYPE, to_dds(_ALL, digest))
+        participant.listen(self._reader, self._receive)
         self._watch_builtin(BuiltinTopicDcpsParticipant, self._receive_participants)
 
     def _watch_builtin(self, topic: Any, receive: Any) -> None:

@@ -10,8 +10,9 @@ import atexit
 import ctypes as ct
 import itertools
 import threading
+import traceback
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from cyclonedds._clayer import ddspy_topic_create
 from cyclonedds.core import DDSStatus
@@ -26,7 +27,6 @@ FOREVER_NS = 2**63 - 1
 _MAX_TRIGGERED = 64
 
 StatusCallback = Callable[[int], None]
-_EndpointT = TypeVar('_EndpointT', bound=Endpoint)
 
 
 class _Domains:
@@ -105,27 +105,23 @@ class Participant:
                     f'create topic {name}')
             return self._topics[name, type_name]
 
-    def create_reader(
-        self, topic: str, type_name: str, qos: Qos, callback: StatusCallback | None = None,
-    ) -> Reader:
-        """Create a reader; the callback gets the status bits, in the waiter thread."""
-        return self._endpoint(Reader, 'dds_create_reader', topic, type_name, qos, callback, DATA)
+    def create_reader(self, topic: str, type_name: str, qos: Qos) -> Reader:
+        """Create a reader; `listen` to it once its owner is ready for data."""
+        handle = self._create(
+            'dds_create_reader', self.handle, self._topic(topic, type_name), qos=qos)
+        return Reader(handle, self.forget)
 
-    def create_writer(
-        self, topic: str, type_name: str, qos: Qos, callback: StatusCallback | None = None,
-    ) -> Writer:
-        """Create a writer; the callback gets the status bits, in the waiter thread."""
-        return self._endpoint(Writer, 'dds_create_writer', topic, type_name, qos, callback, 0)
+    def create_writer(self, topic: str, type_name: str, qos: Qos) -> Writer:
+        """Create a writer."""
+        handle = self._create(
+            'dds_create_writer', self.handle, self._topic(topic, type_name), qos=qos)
+        return Writer(handle, self.forget)
 
-    def _endpoint(
-        self, kind: type[_EndpointT], call: str, topic: str, type_name: str, qos: Qos,
-        callback: StatusCallback | None, mask: int,
-    ) -> _EndpointT:
-        handle = self._create(call, self.handle, self._topic(topic, type_name), qos=qos)
-        endpoint = kind(handle, self.forget)
-        if callback is not None:
-            self.watch(handle, mask | kind.INCOMPATIBLE, callback)
-        return endpoint
+    def listen(self, endpoint: Reader | Writer, callback: StatusCallback) -> None:
+        """Call back with status bits, in the waiter thread, and once for what came before."""
+        bits = endpoint.INCOMPATIBLE | (DATA if isinstance(endpoint, Reader) else 0)
+        self.watch(endpoint.handle, bits, callback)
+        callback(bits)
 
     def watch(self, handle: int, mask: int, callback: StatusCallback) -> None:
         """Call back from the waiter thread with the bits of mask that an entity raises."""
@@ -156,7 +152,11 @@ class Participant:
                     continue
                 handle, mask, callback = watched
                 if LIBRARY.dds_take_status(handle, ct.byref(bits), mask) == 0 and bits.value:
-                    callback(bits.value)
+                    try:
+                        callback(bits.value)
+                    except Exception:
+                        # The other entities still need this thread.
+                        traceback.print_exc()
 
     def close(self) -> None:
         """Stop the waiter thread and delete everything; a second call does nothing."""

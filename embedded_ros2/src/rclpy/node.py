@@ -191,11 +191,12 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
                 handler.notify()
 
         writer = self.context.participant.create_writer(
-            f'rt{name}', msg_type.TYPE_NAME, to_dds(profile, type_hash(msg_type.TYPE_NAME)), notify)
+            f'rt{name}', msg_type.TYPE_NAME, to_dds(profile, type_hash(msg_type.TYPE_NAME)))
         for handler in events:
             handler.endpoint = writer
         publisher = publisher_class(writer, msg_type, name, profile, self, events)
         self._add(publisher, writer)
+        self.context.participant.listen(writer, notify)
         return publisher
 
     def create_subscription(
@@ -223,10 +224,11 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
                     handler.notify()
 
         subscription.reader = reader = self.context.participant.create_reader(
-            f'rt{name}', msg_type.TYPE_NAME, to_dds(profile, type_hash(msg_type.TYPE_NAME)), notify)
+            f'rt{name}', msg_type.TYPE_NAME, to_dds(profile, type_hash(msg_type.TYPE_NAME)))
         for handler in events:
             handler.endpoint = reader
         self._add(subscription, reader)
+        self.context.participant.listen(reader, notify)
         return subscription
 
     # Services
@@ -270,8 +272,9 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
         entity.writer = participant.create_writer(
             write_topic, f'{srv_type.TYPE_NAME}_{write_part}', qos)
         entity.reader = participant.create_reader(
-            read_topic, f'{srv_type.TYPE_NAME}_{read_part}', qos, entity.notify)
+            read_topic, f'{srv_type.TYPE_NAME}_{read_part}', qos)
         self._add(entity, entity.reader, entity.writer)
+        participant.listen(entity.reader, entity.notify)
 
     # Timers and guard conditions
 
