@@ -4,7 +4,7 @@
 |---|---|
 | schema | 1 |
 | state | IDLE, RECORDING, RESET, FAULT or DONE |
-| episode_index | RECORDING, FAULT: of the take at hand; else of the next, if a waiting take is kept |
+| episode_index | RECORDING, FAULT: of this take; else of the next, if a waiting one is kept |
 | episodes_saved, num_episodes | of this session |
 | total_episodes | in the dataset, durable |
 | task | words |

@@ -18,7 +18,8 @@ os.environ.pop('ROS_AUTOMATIC_DISCOVERY_RANGE', None)
 
 
 def wait_until(
-    condition: Callable[[], Any], step: Callable[[], Any] = lambda: time.sleep(0.01),
+    condition: Callable[[], Any],
+    step: Callable[[], Any] = lambda: time.sleep(0.01),
 ) -> Any:
     """Repeat a step until the condition holds; fail when it does not in time."""
     deadline = time.monotonic() + TIMEOUT_S
@@ -39,6 +40,7 @@ def ros() -> Iterator[Any]:
     """Run the test between rclpy.init and shutdown, without signal handlers."""
     import rclpy
     from rclpy.signals import SignalHandlerOptions
+
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     yield rclpy
     rclpy.try_shutdown()
@@ -67,8 +69,12 @@ def process(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         path = tmp_path / f'program{len(started)}.py'
         path.write_text(program)
         child = subprocess.Popen(
-            [sys.executable, str(path), *arguments], stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment})
+            [sys.executable, str(path), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **environment},
+        )
         started.append(child)
         return child
 

@@ -47,8 +47,7 @@ except ExternalShutdownException:
 
 @pytest.fixture(scope='module')
 def arm() -> Iterator[subprocess.Popen[str]]:
-    child = subprocess.Popen(
-        [sys.executable, '-c', NODE], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([sys.executable, '-c', NODE], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None and child.stdout.readline() == 'ready\n'
     yield child
     child.terminate()
@@ -57,8 +56,12 @@ def arm() -> Iterator[subprocess.Popen[str]]:
 
 def ros2(*words: str, code: int = 0) -> str:
     result = subprocess.run(
-        [sys.executable, '-m', 'ros2cli.main', *words], text=True, timeout=30,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        [sys.executable, '-m', 'ros2cli.main', *words],
+        text=True,
+        timeout=30,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert result.returncode == code, result.stdout
     return result.stdout
 
@@ -77,12 +80,14 @@ def test_topic_echo(arm: Any) -> None:
     text = ros2('topic', 'echo', '--once', '/left/arm/joints', 'sensor_msgs/msg/JointState')
     assert text.startswith(
         "header:\n  stamp:\n    sec: 0\n    nanosec: 0\n  frame_id: ''\nname:\n- a\n- b\n"
-        'position:\n- 0.5\n- -1.0\nvelocity:\n- 0.0\n')
+        'position:\n- 0.5\n- -1.0\nvelocity:\n- 0.0\n'
+    )
     assert "- '...'\neffort: []\n---\n" in text
     full = ros2('topic', 'echo', '--once', '--full-length', '/left/arm/joints')
     assert '...' not in full and full.count('- 0.0\n') == 200
     assert ros2('topic', 'echo', '--once', '--field', 'name', '/left/arm/joints') == (
-        "['a', 'b']\n---\n")
+        "['a', 'b']\n---\n"
+    )
     line = ros2('topic', 'echo', '--once', '--csv', '/left/arm/joints')
     assert line.startswith('0,0,,a,b,0.5,-1.0,0.0')
     assert 'invalid' in ros2('topic', 'echo', '/status', 'no/msg/Such', code=1)
@@ -90,21 +95,25 @@ def test_topic_echo(arm: Any) -> None:
 
 def test_topic_hz_and_pub(arm: Any) -> None:
     child = subprocess.Popen(
-        [sys.executable, '-m', 'ros2cli.main', 'topic', 'hz', '/left/arm/joints'], text=True,
-        stdout=subprocess.PIPE)
+        [sys.executable, '-m', 'ros2cli.main', 'topic', 'hz', '/left/arm/joints'],
+        text=True,
+        stdout=subprocess.PIPE,
+    )
     assert child.stdout is not None
     rate = re.fullmatch(r'average rate: (\d+\.\d{3})\n', child.stdout.readline())
     assert rate and 40 < float(rate[1]) < 60
     assert re.fullmatch(
         r'\tmin: \d\.\d{3}s max: \d\.\d{3}s std dev: \d\.\d{5}s window: \d+\n',
-        child.stdout.readline())
+        child.stdout.readline(),
+    )
     child.send_signal(signal.SIGINT)
     child.wait(10)
     output = ros2('topic', 'pub', '--once', '/heard', 'std_msgs/msg/String', '{data: hi}')
     assert "publishing #1: std_msgs.msg.String(data='hi')" in output
     assert arm.stdout.readline() == 'heard hi\n'
     assert 'no attribute' in ros2(
-        'topic', 'pub', '--once', '/heard', 'std_msgs/msg/String', '{text: hi}', code=1)
+        'topic', 'pub', '--once', '/heard', 'std_msgs/msg/String', '{text: hi}', code=1
+    )
 
 
 def test_service_commands(arm: Any) -> None:
@@ -113,9 +122,11 @@ def test_service_commands(arm: Any) -> None:
     output = ros2('service', 'call', '/left/arm/enable', 'std_srvs/srv/SetBool', '{data: true}')
     assert output.endswith(
         'requester: making request: std_srvs.srv.SetBool_Request(data=True)\n\nresponse:\n'
-        "std_srvs.srv.SetBool_Response(success=True, message='done')\n\n")
+        "std_srvs.srv.SetBool_Response(success=True, message='done')\n\n"
+    )
     assert 'The passed service type is invalid' in ros2(
-        'service', 'call', '/left/arm/enable', 'std_srvs/srv/No', code=1)
+        'service', 'call', '/left/arm/enable', 'std_srvs/srv/No', code=1
+    )
 
 
 def test_node_commands(arm: Any) -> None:
@@ -136,5 +147,6 @@ def test_param_commands(arm: Any) -> None:
     assert '    Max value: 2.0\n' in described
     assert ros2('param', 'dump', '/left/arm') == (
         '/left/arm:\n  ros__parameters:\n    camera:\n      name: wrist\n    gain: 0.5\n'
-        '    use_sim_time: false\n')
+        '    use_sim_time: false\n'
+    )
     assert 'Node not found' in ros2('param', 'get', '/none', 'x', code=1)

@@ -11,12 +11,18 @@ BRIDGE = CvBridge()
 COLOURS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 
 
-@pytest.mark.parametrize(('encoding', 'image'), [
-    ('rgb8', COLOURS), ('bgr8', COLOURS), ('mono8', COLOURS[:, :, 0]),
-    ('rgba8', np.zeros((2, 3, 4), np.uint8)), ('bgra8', np.ones((2, 3, 4), np.uint8)),
-    ('16UC1', np.arange(6, dtype=np.uint16).reshape(2, 3)),
-    ('32FC1', np.arange(6, dtype=np.float32).reshape(2, 3)),
-])
+@pytest.mark.parametrize(
+    ('encoding', 'image'),
+    [
+        ('rgb8', COLOURS),
+        ('bgr8', COLOURS),
+        ('mono8', COLOURS[:, :, 0]),
+        ('rgba8', np.zeros((2, 3, 4), np.uint8)),
+        ('bgra8', np.ones((2, 3, 4), np.uint8)),
+        ('16UC1', np.arange(6, dtype=np.uint16).reshape(2, 3)),
+        ('32FC1', np.arange(6, dtype=np.float32).reshape(2, 3)),
+    ],
+)
 def test_round_trip(encoding: str, image: np.ndarray) -> None:
     message = BRIDGE.cv2_to_imgmsg(image, encoding)
     assert (message.height, message.width, message.encoding) == (2, 3, encoding)

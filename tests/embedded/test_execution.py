@@ -144,12 +144,15 @@ rclpy.try_shutdown()
 """
 
 
-@pytest.mark.parametrize(('option', 'number', 'expected'), [
-    ('ALL', signal.SIGINT, ['KeyboardInterrupt False\n']),
-    # spin returns when a callback was running as the signal came.
-    ('ALL', signal.SIGTERM, ['ExternalShutdownException False\n', 'returned False\n']),
-    ('NO', signal.SIGINT, ['KeyboardInterrupt True\n']),
-])
+@pytest.mark.parametrize(
+    ('option', 'number', 'expected'),
+    [
+        ('ALL', signal.SIGINT, ['KeyboardInterrupt False\n']),
+        # spin returns when a callback was running as the signal came.
+        ('ALL', signal.SIGTERM, ['ExternalShutdownException False\n', 'returned False\n']),
+        ('NO', signal.SIGINT, ['KeyboardInterrupt True\n']),
+    ],
+)
 def test_signals(process: Any, option: str, number: int, expected: list[str]) -> None:
     child = process(SPINNER, option)
     assert child.stdout.readline() == 'ready\n'
@@ -166,9 +169,23 @@ def test_idle_node_needs_no_cpu(ros: Any, node: Any) -> None:
 
 
 def test_names_are_expanded_and_remapped(ros: Any) -> None:
-    node = ros.create_node('old', namespace='/a', cli_args=[
-        '--ros-args', '-r', '__node:=new', '-r', '__ns:=/b', '-r', 'in:=/c/out',
-        '-r', 'other:x:=/never', '-r', 'new:y:=z'])
+    node = ros.create_node(
+        'old',
+        namespace='/a',
+        cli_args=[
+            '--ros-args',
+            '-r',
+            '__node:=new',
+            '-r',
+            '__ns:=/b',
+            '-r',
+            'in:=/c/out',
+            '-r',
+            'other:x:=/never',
+            '-r',
+            'new:y:=z',
+        ],
+    )
     assert node.get_fully_qualified_name() == '/b/new'
     assert node.resolve_topic_name('in') == '/c/out'
     assert node.resolve_topic_name('~/in') == '/b/new/in'
@@ -186,9 +203,11 @@ def test_names_are_expanded_and_remapped(ros: Any) -> None:
 def test_log_lines_and_filters(node: Any, spin: Spin, capfd: pytest.CaptureFixture[str]) -> None:
     from rcl_interfaces.msg import Log
     from rclpy.qos import qos_profile_rosout_default
+
     heard: list[str] = []
     node.create_subscription(
-        Log, '/rosout', lambda m: heard.append(m.msg), qos_profile_rosout_default)
+        Log, '/rosout', lambda m: heard.append(m.msg), qos_profile_rosout_default
+    )
     logger = node.get_logger()
     for i in range(3):
         logger.info(f'once {i}', once=True)
@@ -215,6 +234,7 @@ def test_time_and_duration() -> None:
 def test_simulated_time(ros: Any, node: Any, spin: Spin) -> None:
     from rclpy.parameter import Parameter
     from rosgraph_msgs.msg import Clock as ClockMsg
+
     publisher = node.create_publisher(ClockMsg, '/clock', 10)
     assert node.set_parameters([Parameter('use_sim_time', value=True)])[0].successful
     spin(publisher.get_subscription_count)

@@ -75,10 +75,17 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def ros2() -> Ros2:
     """Return a function that starts the ros2 command."""
+
     def start(*words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, '-m', 'ros2cli.main', *words], text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+            [sys.executable, '-m', 'ros2cli.main', *words],
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
     return start
 
 
@@ -108,7 +115,10 @@ def launch(ros2: Ros2, package: Path, body: str, *arguments: str) -> tuple[int, 
 
 def test_nodes_get_names_remappings_and_typed_parameters(ros2: Ros2, package: Path) -> None:
     (package / 'params.yaml').write_text('/**:\n  ros__parameters: {from_file: 1.5}\n')
-    code, output = launch(ros2, package, """
+    code, output = launch(
+        ros2,
+        package,
+        """
         DeclareLaunchArgument('seconds', default_value='1'),
         DeclareLaunchArgument('label', default_value='yes'),
         PushRosNamespace('outer'),
@@ -118,21 +128,28 @@ def test_nodes_get_names_remappings_and_typed_parameters(ros2: Ros2, package: Pa
                  {'plain': LaunchConfiguration('seconds'), 'list': [1.0, 2.0], 'yes': True,
                   'typed': ParameterValue(LaunchConfiguration('seconds'), value_type=float),
                   'text': ParameterValue(LaunchConfiguration('label'), value_type=str)}]),
-    """, 'seconds:=20')
+    """,
+        'seconds:=20',
+    )
     assert code == 0
     assert "[talker-1] /outer/inner/one /out {'from_file': 1.5, 'plain': 20," in output
     assert "'list': [1.0, 2.0], 'yes': True, 'typed': 20.0, 'text': 'yes'}" in output
     assert re.search(r'\[INFO\] \[talker-1\]: process started with pid \[\d+\]', output)
     assert re.search(
-        r'\[ERROR\] \[talker-1\]: process has died \[pid \d+, exit code 3, cmd ', output)
+        r'\[ERROR\] \[talker-1\]: process has died \[pid \d+, exit code 3, cmd ', output
+    )
 
 
 def test_shutdown_on_exit_ends_the_others_with_code_0(ros2: Ros2, package: Path) -> None:
-    code, output = launch(ros2, package, """
+    code, output = launch(
+        ros2,
+        package,
+        """
         RegisterEventHandler(OnProcessIO(handle_once=True, on_stdout=lambda event: ExecuteProcess(
             cmd=['sh', '-c', 'exit 4'], on_exit=Shutdown()))),
         Node(package='demo', executable='talker', name='one', output='screen'),
-    """)
+    """,
+    )
     assert code == 0
     assert "sending signal 'SIGINT' to process[talker-1]" in output
     assert '[talker-1] stopped' in output
@@ -140,26 +157,34 @@ def test_shutdown_on_exit_ends_the_others_with_code_0(ros2: Ros2, package: Path)
 
 
 def test_exception_in_a_handler_gives_code_1_and_leaves_no_process(
-    ros2: Ros2, package: Path,
+    ros2: Ros2,
+    package: Path,
 ) -> None:
-    code, output = launch(ros2, package, """
+    code, output = launch(
+        ros2,
+        package,
+        """
         RegisterEventHandler(OnProcessExit(on_exit=lambda event, context: 1 / event.returncode)),
         RegisterEventHandler(OnProcessIO(
             handle_once=True, on_stdout=lambda event: ExecuteProcess(cmd=['true']))),
         Node(package='demo', executable='talker', name='one', output='screen'),
-    """)
+    """,
+    )
     assert code == 1
     assert 'Caught exception in launch (see debug for traceback): division by zero' in output
     assert '[talker-1] stopped' in output
 
 
 def test_ctrl_c_and_escalation(ros2: Ros2, package: Path) -> None:
-    (package / 'test.launch.py').write_text(HEADER + """
+    (package / 'test.launch.py').write_text(
+        HEADER
+        + """
         ExecuteProcess(cmd=['sh', '-c', 'trap "" INT; echo up; sleep 20 & wait; wait'],
                        output='screen', sigterm_timeout='0.3', sigkill_timeout='0.3'),
         RegisterEventHandler(OnShutdown(on_shutdown=[LogInfo(msg='ending')])),
     ])
-""")
+"""
+    )
     child = ros2('launch', 'demo', 'test.launch.py')
     read_until(child, '[sh-1] up')
     child.send_signal(signal.SIGINT)
@@ -171,12 +196,18 @@ def test_ctrl_c_and_escalation(ros2: Ros2, package: Path) -> None:
 
 
 def test_conditions_groups_and_includes(ros2: Ros2, package: Path) -> None:
-    (package / 'inner.launch.py').write_text(HEADER + """
+    (package / 'inner.launch.py').write_text(
+        HEADER
+        + """
         DeclareLaunchArgument('word'),
         LogInfo(msg=['inner ', LaunchConfiguration('word'), ' ', ThisLaunchFileDir()]),
     ])
-""")
-    code, output = launch(ros2, package, """
+"""
+    )
+    code, output = launch(
+        ros2,
+        package,
+        """
         SetLaunchConfiguration('x', 'outside'),
         GroupAction([SetLaunchConfiguration('x', 'inside'),
                      LogInfo(msg=['x is ', LaunchConfiguration('x')])]),
@@ -187,7 +218,9 @@ def test_conditions_groups_and_includes(ros2: Ros2, package: Path) -> None:
             launch_arguments={'word': 'given'}.items()),
         TimerAction(period=0.01, actions=[
             OpaqueFunction(function=lambda context: print('argv', context.argv))]),
-    """, 'unknown:=1')
+    """,
+        'unknown:=1',
+    )
     assert code == 0
     assert output.index('x is inside') < output.index('x is outside')
     assert 'never' not in output
@@ -206,7 +239,8 @@ def test_arguments_are_shown_and_checked(ros2: Ros2, package: Path) -> None:
     assert output == (
         "Arguments (pass arguments as '<name>:=<value>'):\n\n"
         "    'mode':\n        What moves. Valid choices are: ['sim', 'real']\n"
-        "        (default: 'sim')\n\n    'needed':\n        no description given\n")
+        "        (default: 'sim')\n\n    'needed':\n        no description given\n"
+    )
     for arguments, message in (
         (['needed:=1', 'mode:=toy'], 'provided value "toy" is not valid'),
         ([], 'Required launch argument "needed"'),

@@ -75,7 +75,7 @@ def test_cdr_equals_reference(name: str, filled: bool) -> None:
     message = sample(name) if filled else message_class(name)()
     data = serialize(message)
     reference = bytes(typestore().serialize_cdr(as_rosbags(message), name, little_endian=True))
-    assert data[:len(reference)] == reference
+    assert data[: len(reference)] == reference
     assert len(data) - len(reference) == -len(reference) % 4
     assert deserialize(data, name) == message
 
@@ -91,9 +91,14 @@ def test_truncated_data_are_refused() -> None:
 
 def test_joint_state_has_the_interface_of_rosidl() -> None:
     from sensor_msgs.msg import JointState
+
     assert JointState.get_fields_and_field_types() == {
-        'header': 'std_msgs/Header', 'name': 'sequence<string>', 'position': 'sequence<double>',
-        'velocity': 'sequence<double>', 'effort': 'sequence<double>'}
+        'header': 'std_msgs/Header',
+        'name': 'sequence<string>',
+        'position': 'sequence<double>',
+        'velocity': 'sequence<double>',
+        'effort': 'sequence<double>',
+    }
     message = JointState(name=['a'], position=[1.5])
     assert message.position == array('d', [1.5])
     assert repr(message).startswith('sensor_msgs.msg.JointState(header=std_msgs.msg.Header(stamp=')
@@ -105,18 +110,27 @@ def test_joint_state_has_the_interface_of_rosidl() -> None:
     assert message != JointState() and message == JointState(name=['a'], position=[2.0])
 
 
-@pytest.mark.parametrize(('field', 'value'), [
-    ('name', 'text'), ('name', [1]), ('position', [1]), ('position', array('f')),
-    ('position', np.zeros(2)), ('header', None),
-])
+@pytest.mark.parametrize(
+    ('field', 'value'),
+    [
+        ('name', 'text'),
+        ('name', [1]),
+        ('position', [1]),
+        ('position', array('f')),
+        ('position', np.zeros(2)),
+        ('header', None),
+    ],
+)
 def test_wrong_types_are_refused(field: str, value: Any) -> None:
     from sensor_msgs.msg import JointState
+
     with pytest.raises(AssertionError, match=field):
         setattr(JointState(), field, value)
 
 
 def test_constructor_refuses_unknown_fields() -> None:
     from std_msgs.msg import String
+
     with pytest.raises(AssertionError, match='Invalid arguments'):
         String(text='x')
 
@@ -125,6 +139,7 @@ def test_scalars_are_checked() -> None:
     from diagnostic_msgs.msg import DiagnosticStatus
     from geometry_msgs.msg import Quaternion
     from std_msgs.msg import Float64, UInt8
+
     assert DiagnosticStatus.WARN == b'\x01' and DiagnosticStatus().level == b'\x00'
     assert Quaternion().w == 1.0
     for cls, value in ((Float64, 1), (UInt8, 256), (UInt8, 1.0)):
@@ -134,6 +149,7 @@ def test_scalars_are_checked() -> None:
 
 def test_fixed_arrays_are_numpy() -> None:
     from sensor_msgs.msg import CameraInfo
+
     info = CameraInfo(k=[float(i) for i in range(9)])
     assert isinstance(info.k, np.ndarray) and info.k[8] == 8.0
     with pytest.raises(AssertionError, match='length 9'):
@@ -144,6 +160,7 @@ def test_fixed_arrays_are_numpy() -> None:
 
 def test_image_data_accept_bytes_and_arrays() -> None:
     from sensor_msgs.msg import Image
+
     for data in (b'\1\2', bytearray(b'\1\2'), array('B', [1, 2]), [1, 2]):
         assert Image(data=data).data == array('B', [1, 2])
 
@@ -151,7 +168,8 @@ def test_image_data_accept_bytes_and_arrays() -> None:
 @pytest.mark.skipif(distribution() == 'humble', reason='Humble has no type hashes')
 def test_hashes_are_those_of_ros() -> None:
     assert type_hash('std_msgs/msg/String') == (
-        'RIHS01_df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18')
+        'RIHS01_df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18'
+    )
     assert type_hash('std_srvs/srv/Trigger') is not None
 
 
@@ -159,4 +177,5 @@ def test_unknown_interfaces_are_import_errors() -> None:
     with pytest.raises(ImportError, match='NoSuchType'):
         from std_msgs.msg import NoSuchType  # noqa: F401
     import std_srvs.srv
+
     assert 'Trigger' in dir(std_srvs.srv)

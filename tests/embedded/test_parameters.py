@@ -38,7 +38,7 @@ other:
 
 def test_declared_types_are_static(node: Any) -> None:
     node.declare_parameter('rate', 1.5)
-    result, = node.set_parameters([Parameter('rate', value=2)])
+    (result,) = node.set_parameters([Parameter('rate', value=2)])
     assert not result.successful and 'Wrong parameter type' in result.reason
     assert node.set_parameters([Parameter('rate', value=2.0)])[0].successful
     assert node.get_parameter('rate').value == 2.0
@@ -60,14 +60,19 @@ def test_type_without_value(node: Any) -> None:
 def test_ranges_and_read_only(node: Any) -> None:
     limits = [FloatingPointRange(from_value=0.0, to_value=1.0)]
     node.declare_parameter('part', 0.5, ParameterDescriptor(floating_point_range=limits))
-    node.declare_parameter('even', 2, ParameterDescriptor(
-        integer_range=[IntegerRange(from_value=0, to_value=10, step=2)]))
+    node.declare_parameter(
+        'even',
+        2,
+        ParameterDescriptor(integer_range=[IntegerRange(from_value=0, to_value=10, step=2)]),
+    )
     node.declare_parameter('fixed', 1, ParameterDescriptor(read_only=True))
     for name, value, reason in (
-        ('part', 1.5, 'out of range'), ('even', 12, 'out of range'), ('even', 3, 'valid step'),
+        ('part', 1.5, 'out of range'),
+        ('even', 12, 'out of range'),
+        ('even', 3, 'valid step'),
         ('fixed', 2, 'read-only'),
     ):
-        result, = node.set_parameters([Parameter(name, value=value)])
+        (result,) = node.set_parameters([Parameter(name, value=value)])
         assert reason in result.reason
     with pytest.raises(InvalidParameterValueException):
         node.declare_parameter('bad', 2.0, ParameterDescriptor(floating_point_range=limits))
@@ -91,9 +96,23 @@ def test_callbacks_accept_refuse_and_learn(node: Any) -> None:
 def test_overrides_of_files_and_arguments(ros: Any, tmp_path: Path) -> None:
     path = tmp_path / 'params.yaml'
     path.write_text(FILE)
-    node = ros.create_node('arm', namespace='robot', cli_args=[
-        '--ros-args', '--params-file', str(path), '-p', 'text:=hello', '-p', '/robot/arm:own:=7',
-        '-p', '/other:own:=8', '-p', 'big:=1e5'])
+    node = ros.create_node(
+        'arm',
+        namespace='robot',
+        cli_args=[
+            '--ros-args',
+            '--params-file',
+            str(path),
+            '-p',
+            'text:=hello',
+            '-p',
+            '/robot/arm:own:=7',
+            '-p',
+            '/other:own:=8',
+            '-p',
+            'big:=1e5',
+        ],
+    )
     assert node.declare_parameter('common', 0).value == 2
     assert node.declare_parameter('nested.deep.value', False).value is True
     assert node.declare_parameter('text', '').value == 'hello'
@@ -107,9 +126,11 @@ def test_overrides_of_files_and_arguments(ros: Any, tmp_path: Path) -> None:
 
 def test_undeclared_and_automatic(ros: Any) -> None:
     node = ros.create_node(
-        'free', allow_undeclared_parameters=True,
+        'free',
+        allow_undeclared_parameters=True,
         automatically_declare_parameters_from_overrides=True,
-        parameter_overrides=[Parameter('given', value=[1, 2])])
+        parameter_overrides=[Parameter('given', value=[1, 2])],
+    )
     assert list(node.get_parameter('given').value) == [1, 2]
     assert node.get_parameter('other').type_ is Parameter.Type.NOT_SET
     assert node.set_parameters([Parameter('other', value='x')])[0].successful

@@ -55,19 +55,27 @@ def test_services_of_another_process(node: Any, spin: Spin, process: Any) -> Non
     names = call(node, spin, ListParameters, '/server/list_parameters', ListParameters.Request())
     assert names.result.names == ['rate', 'use_sim_time']
     new = Parameter('rate', value=2.5).to_parameter_msg()
-    results = call(node, spin, SetParameters, '/server/set_parameters',
-                   SetParameters.Request(parameters=[new]))
+    results = call(
+        node, spin, SetParameters, '/server/set_parameters', SetParameters.Request(parameters=[new])
+    )
     assert results.results[0].successful
     wrong = Parameter('rate', value='fast').to_parameter_msg()
-    results = call(node, spin, SetParameters, '/server/set_parameters',
-                   SetParameters.Request(parameters=[wrong]))
+    results = call(
+        node,
+        spin,
+        SetParameters,
+        '/server/set_parameters',
+        SetParameters.Request(parameters=[wrong]),
+    )
     assert 'Wrong parameter type' in results.results[0].reason
-    values = call(node, spin, GetParameters, '/server/get_parameters',
-                  GetParameters.Request(names=['rate']))
+    values = call(
+        node, spin, GetParameters, '/server/get_parameters', GetParameters.Request(names=['rate'])
+    )
     assert values.values[0].double_value == 2.5
     assert ('/server/plain', ['std_srvs/srv/SetBool']) in node.get_service_names_and_types()
-    assert ('/server/plain', ['std_srvs/srv/SetBool']) in \
-        node.get_service_names_and_types_by_node('server', '/')
+    assert ('/server/plain', ['std_srvs/srv/SetBool']) in node.get_service_names_and_types_by_node(
+        'server', '/'
+    )
     child.terminate()
     assert child.communicate(timeout=10)[0] == 'ended\n'
 

@@ -9,6 +9,9 @@ from ament_index_python.packages import (
 )
 
 __all__ = [
-    'PackageNotFoundError', 'get_package_prefix', 'get_package_share_directory',
-    'get_package_share_path', 'get_packages_with_prefixes',
+    'PackageNotFoundError',
+    'get_package_prefix',
+    'get_package_share_directory',
+    'get_package_share_path',
+    'get_packages_with_prefixes',
 ]

@@ -32,7 +32,8 @@ def _console_scripts(package_name: str) -> dict[str, str]:
         return {}
     scripts = Path(sys.prefix, 'bin')
     paths = {
-        point.name: scripts / point.name for point in entry_points
+        point.name: scripts / point.name
+        for point in entry_points
         if point.group == 'console_scripts'
     }
     return {name: str(path) for name, path in paths.items() if path.is_file()}

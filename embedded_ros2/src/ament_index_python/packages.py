@@ -41,8 +41,7 @@ def get_package_prefix(package_name: str) -> str:
     for prefix in search_paths():
         if (Path(prefix) / _MARKERS / package_name).is_file():
             return prefix
-    raise PackageNotFoundError(
-        f"package '{package_name}' not found, searching: {search_paths()}")
+    raise PackageNotFoundError(f"package '{package_name}' not found, searching: {search_paths()}")
 
 
 def get_package_share_directory(package_name: str, print_warning: bool = True) -> str:

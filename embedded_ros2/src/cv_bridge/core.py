@@ -13,12 +13,23 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
 _NAMED = {
-    'mono8': ('uint8', 1), 'mono16': ('uint16', 1), 'rgb8': ('uint8', 3), 'bgr8': ('uint8', 3),
-    'rgba8': ('uint8', 4), 'bgra8': ('uint8', 4), 'rgb16': ('uint16', 3), 'bgr16': ('uint16', 3),
+    'mono8': ('uint8', 1),
+    'mono16': ('uint16', 1),
+    'rgb8': ('uint8', 3),
+    'bgr8': ('uint8', 3),
+    'rgba8': ('uint8', 4),
+    'bgra8': ('uint8', 4),
+    'rgb16': ('uint16', 3),
+    'bgr16': ('uint16', 3),
 }
 _DEPTHS = {
-    '8U': 'uint8', '8S': 'int8', '16U': 'uint16', '16S': 'int16', '32S': 'int32',
-    '32F': 'float32', '64F': 'float64',
+    '8U': 'uint8',
+    '8S': 'int8',
+    '16U': 'uint16',
+    '16S': 'int16',
+    '32S': 'int32',
+    '32F': 'float32',
+    '64F': 'float64',
 }
 _FORMATS = {'jpg': '.jpg', 'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'tiff': '.tiff'}
 
@@ -40,7 +51,9 @@ class CvBridge:
         return _DEPTHS[match[1]], int(match[2] or 1)
 
     def imgmsg_to_cv2(
-        self, img_msg: Image, desired_encoding: str = 'passthrough',
+        self,
+        img_msg: Image,
+        desired_encoding: str = 'passthrough',
     ) -> np.ndarray[Any, Any]:
         """Return the pixels of a message; rows may be padded, the byte order may be any."""
         name, channels = self.encoding_to_dtype_with_channels(img_msg.encoding)
@@ -50,7 +63,8 @@ class CvBridge:
         if step < width or len(img_msg.data) < step * height:
             raise CvBridgeError(
                 f'{len(img_msg.data)} bytes with step {step} do not hold a {img_msg.encoding} '
-                f'image of {img_msg.width} x {height} pixels')
+                f'image of {img_msg.width} x {height} pixels'
+            )
         rows = np.frombuffer(img_msg.data, np.uint8, step * height).reshape(height, step)
         pixels = np.ascontiguousarray(rows[:, :width]).view(dtype)
         pixels = pixels.astype(name, copy=False)
@@ -58,13 +72,17 @@ class CvBridge:
         return self._convert(pixels.reshape(shape), img_msg.encoding, desired_encoding)
 
     def _convert(
-        self, image: np.ndarray[Any, Any], source: str, target: str,
+        self,
+        image: np.ndarray[Any, Any],
+        source: str,
+        target: str,
     ) -> np.ndarray[Any, Any]:
         if target in ('passthrough', source):
             return image
         layout = self.encoding_to_dtype_with_channels(target)
         if layout == self.encoding_to_dtype_with_channels(source) and (
-                source not in _NAMED or target not in _NAMED):
+            source not in _NAMED or target not in _NAMED
+        ):
             return image
         colours = [_colour(name) for name in (source, target)]
         if None in colours or layout[0] != image.dtype.name:
@@ -72,7 +90,10 @@ class CvBridge:
         return cv2.cvtColor(image, getattr(cv2, f'COLOR_{colours[0]}2{colours[1]}'))
 
     def cv2_to_imgmsg(
-        self, cvim: np.ndarray[Any, Any], encoding: str = 'passthrough', header: Any = None,
+        self,
+        cvim: np.ndarray[Any, Any],
+        encoding: str = 'passthrough',
+        header: Any = None,
     ) -> Image:
         """Return a message with the pixels of an image."""
         if not isinstance(cvim, np.ndarray):
@@ -88,19 +109,24 @@ class CvBridge:
             raise CvBridgeError(f'encoding specified as {encoding}, but image has type {plain}')
         pixels = np.ascontiguousarray(cvim)
         message = Image(
-            height=pixels.shape[0], width=pixels.shape[1], encoding=encoding,
-            is_bigendian=int(sys.byteorder == 'big'), step=pixels.nbytes // pixels.shape[0],
-            data=array('B', pixels.tobytes()))
+            height=pixels.shape[0],
+            width=pixels.shape[1],
+            encoding=encoding,
+            is_bigendian=int(sys.byteorder == 'big'),
+            step=pixels.nbytes // pixels.shape[0],
+            data=array('B', pixels.tobytes()),
+        )
         if header is not None:
             message.header = header
         return message
 
     def compressed_imgmsg_to_cv2(
-        self, cmprs_img_msg: CompressedImage, desired_encoding: str = 'passthrough',
+        self,
+        cmprs_img_msg: CompressedImage,
+        desired_encoding: str = 'passthrough',
     ) -> np.ndarray[Any, Any]:
         """Return the pixels of a compressed image; colours come as bgr8."""
-        image = cv2.imdecode(
-            np.frombuffer(cmprs_img_msg.data, np.uint8), cv2.IMREAD_UNCHANGED)
+        image = cv2.imdecode(np.frombuffer(cmprs_img_msg.data, np.uint8), cv2.IMREAD_UNCHANGED)
         if image is None:
             raise CvBridgeError(f'data of format [{cmprs_img_msg.format}] cannot be decoded')
         if desired_encoding == 'passthrough':
@@ -111,7 +137,9 @@ class CvBridge:
         return self._convert(image, source, desired_encoding)
 
     def cv2_to_compressed_imgmsg(
-        self, cvim: np.ndarray[Any, Any], dst_format: str = 'jpg',
+        self,
+        cvim: np.ndarray[Any, Any],
+        dst_format: str = 'jpg',
     ) -> CompressedImage:
         """Return a compressed message with the pixels of a bgr8 or mono8 image."""
         if dst_format not in _FORMATS:

@@ -14,8 +14,20 @@ from launch.some_substitutions_type import SomeSubstitutionsType
 from launch.substitution import Substitution
 
 __all__ = [
-    'Action', 'Event', 'EventHandler', 'LaunchContext', 'LaunchDescription',
-    'LaunchDescriptionEntity', 'LaunchDescriptionSource', 'LaunchService', 'SomeEntitiesType',
-    'SomeSubstitutionsType', 'Substitution', 'actions', 'conditions', 'events', 'logging',
+    'Action',
+    'Event',
+    'EventHandler',
+    'LaunchContext',
+    'LaunchDescription',
+    'LaunchDescriptionEntity',
+    'LaunchDescriptionSource',
+    'LaunchService',
+    'SomeEntitiesType',
+    'SomeSubstitutionsType',
+    'Substitution',
+    'actions',
+    'conditions',
+    'events',
+    'logging',
     'substitutions',
 ]

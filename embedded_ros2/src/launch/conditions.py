@@ -22,7 +22,8 @@ def evaluate_condition_expression(context: LaunchContext, expression: Any) -> bo
     if text not in _WORDS:
         raise InvalidConditionExpressionError(
             f"invalid condition expression, expected one of '['true', '1']' or '['false', '0']' "
-            f"but got '{text}'")
+            f"but got '{text}'"
+        )
     return _WORDS[text]
 
 

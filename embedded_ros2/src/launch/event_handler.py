@@ -16,7 +16,10 @@ class BaseEventHandler:
     """Answers events that its matcher accepts."""
 
     def __init__(
-        self, *, matcher: Callable[[Event], bool], handle_once: bool = False,
+        self,
+        *,
+        matcher: Callable[[Event], bool],
+        handle_once: bool = False,
     ) -> None:
         self._matcher = matcher
         self.handle_once = handle_once
@@ -37,7 +40,11 @@ class EventHandler(BaseEventHandler):
     """A handler with entities, or with a function (event, context) that returns them."""
 
     def __init__(
-        self, *, matcher: Callable[[Event], bool], entities: Any = None, handle_once: bool = False,
+        self,
+        *,
+        matcher: Callable[[Event], bool],
+        entities: Any = None,
+        handle_once: bool = False,
     ) -> None:
         super().__init__(matcher=matcher, handle_once=handle_once)
         self.entities = entities

@@ -29,8 +29,11 @@ class _OnProcess(EventHandler):
             action = event.action  # type: ignore[attr-defined]
             if target_action is None or target_action is action:
                 return True
-            return not hasattr(target_action, 'execute') and callable(target_action) and \
-                bool(target_action(action))
+            return (
+                not hasattr(target_action, 'execute')
+                and callable(target_action)
+                and bool(target_action(action))
+            )
 
         super().__init__(matcher=matches, entities=reaction, handle_once=handle_once)
 
@@ -41,7 +44,11 @@ class OnProcessStart(_OnProcess):
     event_type = ProcessStarted
 
     def __init__(
-        self, *, target_action: Any = None, on_start: Any, handle_once: bool = False,
+        self,
+        *,
+        target_action: Any = None,
+        on_start: Any,
+        handle_once: bool = False,
     ) -> None:
         super().__init__(target_action, on_start, handle_once)
 
@@ -52,7 +59,11 @@ class OnProcessExit(_OnProcess):
     event_type = ProcessExited
 
     def __init__(
-        self, *, target_action: Any = None, on_exit: Any, handle_once: bool = False,
+        self,
+        *,
+        target_action: Any = None,
+        on_exit: Any,
+        handle_once: bool = False,
     ) -> None:
         super().__init__(target_action, on_exit, handle_once)
 
@@ -63,9 +74,13 @@ class OnProcessIO(_OnProcess):
     event_type = ProcessIO
 
     def __init__(
-        self, *, target_action: Any = None, on_stdin: Any = None,
+        self,
+        *,
+        target_action: Any = None,
+        on_stdin: Any = None,
         on_stdout: Callable[[ProcessIO], Any] | None = None,
-        on_stderr: Callable[[ProcessIO], Any] | None = None, handle_once: bool = False,
+        on_stderr: Callable[[ProcessIO], Any] | None = None,
+        handle_once: bool = False,
     ) -> None:
         if on_stdin is not None:
             raise NotImplementedError('OnProcessIO(on_stdin=...)')
@@ -81,8 +96,7 @@ class OnShutdown(BaseEventHandler):
     """Reacts to the end of launch."""
 
     def __init__(self, *, on_shutdown: Any, handle_once: bool = False) -> None:
-        super().__init__(
-            matcher=lambda event: isinstance(event, Shutdown), handle_once=handle_once)
+        super().__init__(matcher=lambda event: isinstance(event, Shutdown), handle_once=handle_once)
         self._on_shutdown = on_shutdown
 
     def handle(self, event: Event, context: LaunchContext) -> list[Any]:

@@ -15,7 +15,9 @@ class LaunchDescription(LaunchDescriptionEntity):
     """A list of entities that are visited in order."""
 
     def __init__(
-        self, initial_entities: Iterable[LaunchDescriptionEntity] | None = None, *,
+        self,
+        initial_entities: Iterable[LaunchDescriptionEntity] | None = None,
+        *,
         deprecated_reason: str | None = None,
     ) -> None:
         self.entities: list[Any] = list(initial_entities or ())
@@ -40,6 +42,7 @@ class LaunchDescription(LaunchDescriptionEntity):
     def get_launch_arguments(self, conditional_inclusion: bool = False) -> list[Any]:
         """Return the declared arguments, also those in groups and included files."""
         from launch.actions import DeclareLaunchArgument
+
         found: dict[str, Any] = {}
 
         def search(entities: Iterable[Any]) -> None:

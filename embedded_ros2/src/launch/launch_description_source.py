@@ -26,7 +26,8 @@ def get_launch_description_from_python_launch_file(path: str) -> LaunchDescripti
     if not hasattr(module, 'generate_launch_description'):
         raise InvalidPythonLaunchFileError(
             f"launch file at '{path}' does not contain the required function "
-            "'generate_launch_description()'")
+            "'generate_launch_description()'"
+        )
     return module.generate_launch_description()  # type: ignore[no-any-return]
 
 
@@ -34,7 +35,9 @@ class LaunchDescriptionSource:
     """A description that is given, or read from a file when it is needed."""
 
     def __init__(
-        self, launch_description: LaunchDescription | None = None, location: Any = '',
+        self,
+        launch_description: LaunchDescription | None = None,
+        location: Any = '',
     ) -> None:
         self._description = launch_description
         self._location = normalize_to_list_of_substitutions(location)

@@ -8,6 +8,8 @@ from launch.launch_description_source import (
 )
 
 __all__ = [
-    'AnyLaunchDescriptionSource', 'InvalidPythonLaunchFileError', 'PythonLaunchDescriptionSource',
+    'AnyLaunchDescriptionSource',
+    'InvalidPythonLaunchFileError',
+    'PythonLaunchDescriptionSource',
     'get_launch_description_from_python_launch_file',
 ]

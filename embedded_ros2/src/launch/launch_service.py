@@ -25,7 +25,10 @@ class LaunchService:
     """
 
     def __init__(
-        self, *, argv: Iterable[str] | None = None, noninteractive: bool = False,
+        self,
+        *,
+        argv: Iterable[str] | None = None,
+        noninteractive: bool = False,
         debug: bool = False,
     ) -> None:
         self._level = python_logging.DEBUG if debug else python_logging.INFO
@@ -71,7 +74,8 @@ class LaunchService:
         if launch_config.log_dir:
             self._logger.info(f'All log files can be found below {launch_config.log_dir}')
         self._logger.info(
-            f'Default logging verbosity is set to {python_logging.getLevelName(self._level)}')
+            f'Default logging verbosity is set to {python_logging.getLevelName(self._level)}'
+        )
         self._loop = self.context.asyncio_loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._on_loop_exception)
         self._handle_signals()

@@ -43,8 +43,9 @@ class LaunchConfig:
             return
         self.log_dir = str(directory)
         self._file = python_logging.FileHandler(directory / 'launch.log', encoding='utf-8')
-        self._file.setFormatter(python_logging.Formatter(
-            '%(created).7f [%(levelname)s] [%(name)s]: %(message)s'))
+        self._file.setFormatter(
+            python_logging.Formatter('%(created).7f [%(levelname)s] [%(name)s]: %(message)s')
+        )
         root.addHandler(self._file)
 
     @staticmethod
@@ -64,8 +65,9 @@ class LaunchConfig:
     def write_file(self, line: str, name: str) -> None:
         """Write a line of a process to the log file."""
         if self._file is not None:
-            self._file.handle(python_logging.makeLogRecord(
-                {'name': name, 'levelname': 'INFO', 'msg': line}))
+            self._file.handle(
+                python_logging.makeLogRecord({'name': name, 'levelname': 'INFO', 'msg': line})
+            )
 
 
 class _Screen(python_logging.StreamHandler):  # type: ignore[type-arg]

@@ -25,8 +25,7 @@ class TextSubstitution(Substitution):
 
     def __init__(self, *, text: str) -> None:
         if not isinstance(text, str):
-            raise TypeError(
-                f"TextSubstitution expected Text object got '{type(text)}' instead.")
+            raise TypeError(f"TextSubstitution expected Text object got '{type(text)}' instead.")
         self.text = text
 
     def describe(self) -> str:
@@ -158,11 +157,13 @@ class Command(Substitution):
         if result.returncode != 0:
             raise SubstitutionFailure(
                 f'executed command failed. Command: {command}\nCaptured stderr output: '
-                f'{result.stderr}')
+                f'{result.stderr}'
+            )
         if result.stderr and perform_substitutions(context, self.on_stderr) == 'fail':
             raise SubstitutionFailure(
                 f'executed command showed stderr output. Command: {command}\n'
-                f'Captured stderr output:\n{result.stderr}')
+                f'Captured stderr output:\n{result.stderr}'
+            )
         return result.stdout
 
 
@@ -199,6 +200,7 @@ class _Logical(Substitution):
 
     def _truths(self, context: LaunchContext) -> list[bool]:
         from launch.conditions import evaluate_condition_expression
+
         return [evaluate_condition_expression(context, operand) for operand in self._operands]
 
 
@@ -235,8 +237,11 @@ class EqualsSubstitution(Substitution):
     def equal(self, context: LaunchContext) -> bool:
         """Compare the performed texts."""
         left, right = (
-            str(side) if isinstance(side, (bool, int, float)) else
-            perform_substitutions(context, side) for side in (self._left, self._right))
+            str(side)
+            if isinstance(side, (bool, int, float))
+            else perform_substitutions(context, side)
+            for side in (self._left, self._right)
+        )
         try:
             return left == right or abs(float(left) - float(right)) < 1e-9
         except ValueError:
@@ -265,5 +270,7 @@ class IfElseSubstitution(Substitution):
     def perform(self, context: LaunchContext) -> str:
         """Return the text that the condition chooses."""
         from launch.conditions import evaluate_condition_expression
+
         return perform_substitutions(
-            context, self._values[evaluate_condition_expression(context, self._condition)])
+            context, self._values[evaluate_condition_expression(context, self._condition)]
+        )

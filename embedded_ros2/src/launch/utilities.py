@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def normalize_to_list_of_substitutions(subs: Any) -> list[Substitution]:
     """Return texts and substitutions as a list of substitutions."""
     from launch.substitutions import TextSubstitution
+
     if isinstance(subs, Substitution):
         return [subs]
     if isinstance(subs, (str, os.PathLike)):
@@ -23,7 +24,8 @@ def normalize_to_list_of_substitutions(subs: Any) -> list[Substitution]:
         return [single for sub in subs for single in normalize_to_list_of_substitutions(sub)]
     raise TypeError(
         f"Failed to normalize given item of type '{type(subs)}', when only 'str' or "
-        "'launch.Substitution' were expected.")
+        "'launch.Substitution' were expected."
+    )
 
 
 def perform_substitutions(context: LaunchContext, subs: Any) -> str:

@@ -36,7 +36,8 @@ class _Executable(Substitution):
         if executable not in paths:
             raise RuntimeError(
                 f"executable '{executable}' not found in package '{package}': it has "
-                f'{sorted(paths)}')
+                f'{sorted(paths)}'
+            )
         return paths[executable]
 
 
@@ -44,15 +45,24 @@ class Node(ExecuteProcess):
     """Runs an executable of a package as a node."""
 
     def __init__(
-        self, *, executable: Any, package: Any = None, name: Any = None, namespace: Any = None,
-        exec_name: Any = None, parameters: Iterable[Any] | None = None,
+        self,
+        *,
+        executable: Any,
+        package: Any = None,
+        name: Any = None,
+        namespace: Any = None,
+        exec_name: Any = None,
+        parameters: Iterable[Any] | None = None,
         remappings: Iterable[tuple[Any, Any]] | None = None,
-        ros_arguments: Iterable[Any] | None = None, arguments: Iterable[Any] | None = None,
+        ros_arguments: Iterable[Any] | None = None,
+        arguments: Iterable[Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             cmd=[_Executable(package, executable), *(arguments or ())],
-            name=exec_name or executable, **kwargs)
+            name=exec_name or executable,
+            **kwargs,
+        )
         self._node_name = name
         self._namespace = namespace
         self._parameters = list(parameters or ())
@@ -77,8 +87,11 @@ class Node(ExecuteProcess):
                     words += ['-p', f'{name}:={inline_yaml(value)}']
         remaps = [*context.get_locals_as_dict().get('ros_remaps', []), *self._remappings]
         for source, target in remaps:
-            words += ['-r', f'{perform_substitutions(context, source)}:='
-                            f'{perform_substitutions(context, target)}']
+            words += [
+                '-r',
+                f'{perform_substitutions(context, source)}:='
+                f'{perform_substitutions(context, target)}',
+            ]
         return words
 
     def final_namespace(self, context: LaunchContext) -> str:
@@ -106,7 +119,8 @@ class PushRosNamespace(Action):
         """Extend the present namespace."""
         context.launch_configurations[_NAMESPACE] = join_namespaces(
             LaunchConfiguration(_NAMESPACE, default='').perform(context),
-            perform_substitutions(context, self._namespace))
+            perform_substitutions(context, self._namespace),
+        )
 
 
 PushROSNamespace = PushRosNamespace

@@ -84,7 +84,6 @@ class ParameterFile:
 def _with_substitutions(path: str, context: LaunchContext) -> str:
     """Return the path of a copy of a file in which substitutions are done."""
 
-
     def replace(match: re.Match[str]) -> str:
         kind, name = match.groups()
         if kind == 'var':
@@ -96,7 +95,8 @@ def _with_substitutions(path: str, context: LaunchContext) -> str:
     with open(path, encoding='utf-8') as file:
         text = re.sub(r'\$\((\S+)\s+(\S+?)\)', replace, file.read())
     with tempfile.NamedTemporaryFile(
-            'w', prefix='launch_params_', suffix='.yaml', delete=False) as copy:
+        'w', prefix='launch_params_', suffix='.yaml', delete=False
+    ) as copy:
         copy.write(text)
     return copy.name
 
@@ -108,7 +108,8 @@ def _is_substitution(value: Any) -> bool:
 
 
 def evaluate_parameters(
-    context: LaunchContext, parameters: Iterable[Any],
+    context: LaunchContext,
+    parameters: Iterable[Any],
 ) -> list[str | dict[str, Any]]:
     """Return paths of parameter files, and dictionaries of names and values."""
     result: list[str | dict[str, Any]] = []
@@ -125,7 +126,9 @@ def evaluate_parameters(
 
 
 def _evaluate_mapping(
-    context: LaunchContext, values: Mapping[Any, Any], prefix: str,
+    context: LaunchContext,
+    values: Mapping[Any, Any],
+    prefix: str,
 ) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in values.items():

@@ -55,4 +55,5 @@ class ExecutableInPackage(Substitution):
             return get_executable_paths(package)[name]
         except KeyError:
             raise SubstitutionFailure(
-                f"executable '{name}' not found on the libexec directory of '{package}'") from None
+                f"executable '{name}' not found on the libexec directory of '{package}'"
+            ) from None

@@ -34,9 +34,19 @@ if TYPE_CHECKING:
     from rclpy.parameter import Parameter
 
 __all__ = [
-    'Context', 'Future', 'create_node', 'get_default_context', 'get_global_executor',
-    'get_rmw_implementation_identifier', 'init', 'ok', 'shutdown', 'spin', 'spin_once',
-    'spin_until_future_complete', 'try_shutdown',
+    'Context',
+    'Future',
+    'create_node',
+    'get_default_context',
+    'get_global_executor',
+    'get_rmw_implementation_identifier',
+    'init',
+    'ok',
+    'shutdown',
+    'spin',
+    'spin_once',
+    'spin_until_future_complete',
+    'try_shutdown',
 ]
 
 _lock = threading.Lock()
@@ -53,15 +63,20 @@ class InitContextManager:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         try_shutdown(context=self.context)
 
 
 def init(
-    args: Sequence[str] | None = None, *, context: Context | None = None,
-    domain_id: int | None = None, signal_handler_options: SignalHandlerOptions | None = None,
+    args: Sequence[str] | None = None,
+    *,
+    context: Context | None = None,
+    domain_id: int | None = None,
+    signal_handler_options: SignalHandlerOptions | None = None,
 ) -> InitContextManager:
     """Start a context; for the default one, handlers for SIGINT and SIGTERM are installed."""
     target = get_default_context() if context is None else context
@@ -69,7 +84,8 @@ def init(
         target = replace_default_context()
     if signal_handler_options is None:
         signal_handler_options = (
-            SignalHandlerOptions.ALL if context is None else SignalHandlerOptions.NO)
+            SignalHandlerOptions.ALL if context is None else SignalHandlerOptions.NO
+        )
     target.init(args, domain_id=domain_id)
     install_signal_handlers(signal_handler_options)
     return InitContextManager(context)
@@ -79,6 +95,7 @@ def get_global_executor() -> Executor:
     """Return the executor of the spin functions that are given none."""
     global _global_executor
     from rclpy.executors import SingleThreadedExecutor
+
     with _lock:
         if _global_executor is None or not _global_executor.context.ok():
             _global_executor = SingleThreadedExecutor()
@@ -116,26 +133,44 @@ def _after_shutdown(context: Context | None, uninstall_handlers: bool | None) ->
 
 
 def create_node(
-    node_name: str, *, context: Context | None = None, cli_args: Sequence[str] | None = None,
-    namespace: str | None = None, use_global_arguments: bool = True, enable_rosout: bool = True,
-    start_parameter_services: bool = True, parameter_overrides: list[Parameter] | None = None,
+    node_name: str,
+    *,
+    context: Context | None = None,
+    cli_args: Sequence[str] | None = None,
+    namespace: str | None = None,
+    use_global_arguments: bool = True,
+    enable_rosout: bool = True,
+    start_parameter_services: bool = True,
+    parameter_overrides: list[Parameter] | None = None,
     allow_undeclared_parameters: bool = False,
-    automatically_declare_parameters_from_overrides: bool = False, **options: Any,
+    automatically_declare_parameters_from_overrides: bool = False,
+    **options: Any,
 ) -> Node:
     """Create a node."""
     from rclpy.node import Node
+
     return Node(
-        node_name, context=context, cli_args=cli_args, namespace=namespace,
-        use_global_arguments=use_global_arguments, enable_rosout=enable_rosout,
+        node_name,
+        context=context,
+        cli_args=cli_args,
+        namespace=namespace,
+        use_global_arguments=use_global_arguments,
+        enable_rosout=enable_rosout,
         start_parameter_services=start_parameter_services,
         parameter_overrides=parameter_overrides,
         allow_undeclared_parameters=allow_undeclared_parameters,
         automatically_declare_parameters_from_overrides=(
-            automatically_declare_parameters_from_overrides), **options)
+            automatically_declare_parameters_from_overrides
+        ),
+        **options,
+    )
 
 
 def spin_once(
-    node: Node, *, executor: Executor | None = None, timeout_sec: float | None = None,
+    node: Node,
+    *,
+    executor: Executor | None = None,
+    timeout_sec: float | None = None,
 ) -> None:
     """Run one callback of a node, waiting for it no longer than timeout_sec."""
     executor = executor or get_global_executor()
@@ -161,7 +196,9 @@ def spin(node: Node, executor: Executor | None = None) -> None:
 
 
 def spin_until_future_complete(
-    node: Node, future: Future[Any], executor: Executor | None = None,
+    node: Node,
+    future: Future[Any],
+    executor: Executor | None = None,
     timeout_sec: float | None = None,
 ) -> None:
     """Run the callbacks of a node until a future is finished or time is up."""

@@ -73,7 +73,8 @@ def matches_node(pattern: str, full_name: str) -> bool:
     pattern = pattern if pattern.startswith('/') else f'/{pattern}'
     regex = ''.join(
         {'/**': '(/[^/]+)*', '/*': '/[^/]+'}.get(part, re.escape(part))
-        for part in re.split(r'(/\*\*|/\*)', pattern))
+        for part in re.split(r'(/\*\*|/\*)', pattern)
+    )
     return re.fullmatch(regex or '/', full_name) is not None
 
 
@@ -104,8 +105,18 @@ def _parse_option(result: Arguments, word: str, words: Any) -> None:
         return
     if re.fullmatch(r'--(en|dis)able-(stdout|external-lib)-logs', word):
         return
-    takes_value = ('-r', '--remap', '-p', '--param', '--params-file', '--log-level', '-e',
-                   '--enclave', '--log-config-file', '--log-file-name')
+    takes_value = (
+        '-r',
+        '--remap',
+        '-p',
+        '--param',
+        '--params-file',
+        '--log-level',
+        '-e',
+        '--enclave',
+        '--log-config-file',
+        '--log-file-name',
+    )
     if word not in takes_value:
         raise UnknownROSArgsError(f'Found unknown ROS arguments: {word!r}')
     value = next(words, None)
@@ -152,9 +163,12 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_implicit_resolver(
     'tag:yaml.org,2002:float',
-    re.compile(r'[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)|[-+]?(\d+\.\d*|\.\d+)'
-               r'|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)'),
-    list('-+0123456789.'))
+    re.compile(
+        r'[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)|[-+]?(\d+\.\d*|\.\d+)'
+        r'|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)'
+    ),
+    list('-+0123456789.'),
+)
 
 
 def load_yaml(text: str) -> Any:

@@ -103,8 +103,7 @@ class Endpoint:
         """Return the status of refused matches; its change counts from the previous call."""
         status = dds_c_t.requested_incompatible_qos_status()
         getattr(LIBRARY, self._incompatible_call)(self.handle, ct.byref(status))
-        return IncompatibleQos(
-            status.total_count, status.total_count_change, status.last_policy_id)
+        return IncompatibleQos(status.total_count, status.total_count_change, status.last_policy_id)
 
     def close(self) -> None:
         """Delete the endpoint; a second call does nothing."""

@@ -26,7 +26,8 @@ def to_dds(profile: QoSProfile, type_hash: str | None) -> Qos:
     policies = [
         history,
         Policy.DataRepresentation(use_cdrv0_representation=True, use_xcdrv2_representation=False),
-        Policy.Reliability.BestEffort if profile.reliability is ReliabilityPolicy.BEST_EFFORT
+        Policy.Reliability.BestEffort
+        if profile.reliability is ReliabilityPolicy.BEST_EFFORT
         else Policy.Reliability.Reliable(INFINITE_NS),
     ]
     if profile.durability is DurabilityPolicy.TRANSIENT_LOCAL:

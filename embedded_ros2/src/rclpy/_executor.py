@@ -122,7 +122,10 @@ class Executor:
             self._condition.notify_all()
 
     def create_task(
-        self, callback: Any, *args: Any, **kwargs: Any,
+        self,
+        callback: Any,
+        *args: Any,
+        **kwargs: Any,
     ) -> Task[Any]:
         """Run a function or coroutine in the executor and return its task."""
         task: Task[Any] = Task(callback, args, kwargs, executor=self)
@@ -169,7 +172,9 @@ class Executor:
 
     def _timer_wait(self) -> float | None:
         waits = [
-            ns for node in self._nodes for timer in node.timers
+            ns
+            for node in self._nodes
+            for timer in node.timers
             if timer.callback_group.can_execute(timer) and (ns := timer.wait_ns()) is not None
         ]
         return min(waits) / 1e9 if waits else None
@@ -299,14 +304,19 @@ class Executor:
             self._spin_once(None, lambda: self._is_shutdown)
 
     def spin_until_future_complete(
-        self, future: Future[Any], timeout_sec: float | None = None,
+        self,
+        future: Future[Any],
+        timeout_sec: float | None = None,
     ) -> None:
         """Run callbacks until a future is finished or time is up."""
         self._wake_after(future)
         self.spin_once_until_future_complete(future, timeout_sec, once=False)
 
     def spin_once_until_future_complete(
-        self, future: Future[Any], timeout_sec: float | TimeoutObject | None = None, *,
+        self,
+        future: Future[Any],
+        timeout_sec: float | TimeoutObject | None = None,
+        *,
         once: bool = True,
     ) -> None:
         """Run one callback unless the future is finished first."""
@@ -319,7 +329,8 @@ class Executor:
             if remaining is not None and remaining <= 0 and not once:
                 return
             self._spin_once(
-                None if remaining is None else max(0.0, remaining), lambda: not future._pending)
+                None if remaining is None else max(0.0, remaining), lambda: not future._pending
+            )
             if once:
                 return
 

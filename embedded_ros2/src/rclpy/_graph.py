@@ -121,7 +121,11 @@ class Graph:
             self._publish()
 
     def update(
-        self, node: NodeEntities, *, add: Iterable[Any] = (), remove: Iterable[Any] = (),
+        self,
+        node: NodeEntities,
+        *,
+        add: Iterable[Any] = (),
+        remove: Iterable[Any] = (),
     ) -> None:
         """Announce that endpoints were added to or removed from a node."""
         with self._lock:
@@ -136,17 +140,22 @@ class Graph:
         return node.writers if hasattr(endpoint, 'write') else node.readers
 
     def _publish(self) -> None:
-        self._writer.write(serialize(ParticipantEntitiesInfo(
-            gid=_gid(self._participant.gid),
-            node_entities_info_seq=[
-                NodeEntitiesInfo(
-                    node_namespace=node.namespace, node_name=node.name,
-                    reader_gid_seq=[_gid(raw) for raw in sorted(node.readers)],
-                    writer_gid_seq=[_gid(raw) for raw in sorted(node.writers)],
+        self._writer.write(
+            serialize(
+                ParticipantEntitiesInfo(
+                    gid=_gid(self._participant.gid),
+                    node_entities_info_seq=[
+                        NodeEntitiesInfo(
+                            node_namespace=node.namespace,
+                            node_name=node.name,
+                            reader_gid_seq=[_gid(raw) for raw in sorted(node.readers)],
+                            writer_gid_seq=[_gid(raw) for raw in sorted(node.writers)],
+                        )
+                        for node in self._local
+                    ],
                 )
-                for node in self._local
-            ],
-        )))
+            )
+        )
 
     # Reception, in the waiter thread
 
@@ -167,7 +176,8 @@ class Graph:
                 gid = sample.key.bytes
                 if sample.sample_info.instance_state == InstanceState.Alive:
                     self._endpoints[gid] = GraphEndpoint(
-                        gid, sample.topic_name, sample.type_name, sample.qos, is_writer)
+                        gid, sample.topic_name, sample.type_name, sample.qos, is_writer
+                    )
                 else:
                     self._endpoints.pop(gid, None)
 
@@ -178,10 +188,12 @@ class Graph:
         with self._lock:
             if len(self._builtin) == 1:
                 for topic, is_writer in (
-                    (BuiltinTopicDcpsPublication, True), (BuiltinTopicDcpsSubscription, False),
+                    (BuiltinTopicDcpsPublication, True),
+                    (BuiltinTopicDcpsSubscription, False),
                 ):
                     self._watch_builtin(
-                        topic, lambda reader, w=is_writer: self._receive_endpoints(reader, w))
+                        topic, lambda reader, w=is_writer: self._receive_endpoints(reader, w)
+                    )
             return list(self._endpoints.values())
 
     def nodes(self) -> list[NodeEntities]:
@@ -197,7 +209,8 @@ class Graph:
                 continue
             nodes += [
                 NodeEntities(
-                    info.node_namespace, info.node_name,
+                    info.node_namespace,
+                    info.node_name,
                     {bytes(gid.data[:16]) for gid in info.reader_gid_seq},
                     {bytes(gid.data[:16]) for gid in info.writer_gid_seq},
                 )

@@ -18,14 +18,15 @@ def check_node_name(name: str) -> None:
     for index, letter in enumerate(name):
         if not (letter.isascii() and (letter.isalnum() or letter == '_')):
             raise InvalidNodeNameException(
-                name, "node name must not contain characters other than alphanumerics or '_'",
-                index)
+                name, "node name must not contain characters other than alphanumerics or '_'", index
+            )
     if name[0].isdigit():
         raise InvalidNodeNameException(name, 'node name must not start with a number', 0)
 
 
 def check_full_name(
-    name: str, error: MakeError = InvalidTopicNameException,
+    name: str,
+    error: MakeError = InvalidTopicNameException,
 ) -> None:
     """Raise the error unless the name is absolute and its parts are valid."""
     if not name.startswith('/'):
@@ -38,23 +39,32 @@ def check_full_name(
             raise error(name, "name must not contain repeated '/'", position)
         match = _TOKEN.match(part)
         if match is None:
-            raise error(name, 'name token must not start with a number', position) \
-                if part[0].isdigit() else _bad_character(error, name, position)
+            raise (
+                error(name, 'name token must not start with a number', position)
+                if part[0].isdigit()
+                else _bad_character(error, name, position)
+            )
         if match.end() != len(part):
             raise _bad_character(error, name, position + match.end())
         position += len(part) + 1
 
 
 def _bad_character(
-    error: MakeError, name: str, index: int,
+    error: MakeError,
+    name: str,
+    index: int,
 ) -> Exception:
     return error(
-        name, "name must not contain characters other than alphanumerics, '_', '~', '{', or '}'",
-        index)
+        name,
+        "name must not contain characters other than alphanumerics, '_', '~', '{', or '}'",
+        index,
+    )
 
 
 def expand(
-    name: str, node_name: str, namespace: str,
+    name: str,
+    node_name: str,
+    namespace: str,
     error: MakeError = InvalidTopicNameException,
 ) -> str:
     """Return the full name for a relative, private or absolute one."""
@@ -80,4 +90,4 @@ def demangle(dds_topic: str, prefix: str, suffix: str = '') -> str | None:
     """Return the ROS name of a DDS topic with a prefix such as ``rt``, None for others."""
     if not dds_topic.startswith(f'{prefix}/') or not dds_topic.endswith(suffix):
         return None
-    return dds_topic[len(prefix):len(dds_topic) - len(suffix)]
+    return dds_topic[len(prefix) : len(dds_topic) - len(suffix)]

@@ -60,39 +60,49 @@ class NodeGraph:
         return _collect(_services(e for e in self._graph.endpoints() if not e.is_writer))
 
     def get_publisher_names_and_types_by_node(
-        self, node_name: str, node_namespace: str, no_demangle: bool = False,
+        self,
+        node_name: str,
+        node_namespace: str,
+        no_demangle: bool = False,
     ) -> NamesAndTypes:
         """Return the topics that a node publishes."""
         return _collect(_topics(self._of_node(node_name, node_namespace, True)))
 
     def get_subscriber_names_and_types_by_node(
-        self, node_name: str, node_namespace: str, no_demangle: bool = False,
+        self,
+        node_name: str,
+        node_namespace: str,
+        no_demangle: bool = False,
     ) -> NamesAndTypes:
         """Return the topics that a node subscribes to."""
         return _collect(_topics(self._of_node(node_name, node_namespace, False)))
 
     def get_service_names_and_types_by_node(
-        self, node_name: str, node_namespace: str,
+        self,
+        node_name: str,
+        node_namespace: str,
     ) -> NamesAndTypes:
         """Return the services that a node offers."""
         return _collect(_services(self._of_node(node_name, node_namespace, False)))
 
     def get_client_names_and_types_by_node(
-        self, node_name: str, node_namespace: str,
+        self,
+        node_name: str,
+        node_namespace: str,
     ) -> NamesAndTypes:
         """Return the services that a node calls."""
         return _collect(_services(self._of_node(node_name, node_namespace, True)))
 
     def _of_node(self, name: str, namespace: str, writers: bool) -> list[GraphEndpoint]:
-        nodes = [
-            n for n in self._graph.nodes() if n.name == name and n.namespace == namespace]
+        nodes = [n for n in self._graph.nodes() if n.name == name and n.namespace == namespace]
         gids = set().union(*(n.writers if writers else n.readers for n in nodes))
         return [e for e in self._graph.endpoints() if e.gid in gids]
 
     def _on_topic(self, topic_name: str, is_writer: bool) -> list[GraphEndpoint]:
         name = self.resolve_topic_name(topic_name)
         return [
-            e for e in self._graph.endpoints()
+            e
+            for e in self._graph.endpoints()
             if e.topic == f'rt{name}' and e.is_writer is is_writer
         ]
 
@@ -108,7 +118,8 @@ class NodeGraph:
         name = self.resolve_topic_name(service_name)
         return sum(
             e.topic == f'rq{name}Request' and e.is_writer is is_writer
-            for e in self._graph.endpoints())
+            for e in self._graph.endpoints()
+        )
 
     def count_services(self, service_name: str) -> int:
         """Return the number of servers of a service."""
@@ -119,28 +130,38 @@ class NodeGraph:
         return self._on_service(service_name, True)
 
     def get_publishers_info_by_topic(
-        self, topic_name: str, no_mangle: bool = False,
+        self,
+        topic_name: str,
+        no_mangle: bool = False,
     ) -> list[TopicEndpointInfo]:
         """Return the publishers of a topic."""
         return self._endpoint_info(topic_name, True)
 
     def get_subscriptions_info_by_topic(
-        self, topic_name: str, no_mangle: bool = False,
+        self,
+        topic_name: str,
+        no_mangle: bool = False,
     ) -> list[TopicEndpointInfo]:
         """Return the subscriptions to a topic."""
         return self._endpoint_info(topic_name, False)
 
     def _endpoint_info(self, topic_name: str, is_writer: bool) -> list[TopicEndpointInfo]:
-        owners = {
-            gid: node for node in self._graph.nodes() for gid in node.readers | node.writers}
+        owners = {gid: node for node in self._graph.nodes() for gid in node.readers | node.writers}
         kind = TopicEndpointTypeEnum.PUBLISHER if is_writer else TopicEndpointTypeEnum.SUBSCRIPTION
         result = []
         for endpoint in self._on_topic(topic_name, is_writer):
             owner = owners.get(endpoint.gid, _UNKNOWN_NODE)
-            result.append(TopicEndpointInfo(
-                owner.name, owner.namespace, ros_name(endpoint.type_name) or endpoint.type_name,
-                self._graph.type_hash_of(endpoint) or 'INVALID', kind, list(endpoint.gid),
-                from_dds(endpoint.qos)))
+            result.append(
+                TopicEndpointInfo(
+                    owner.name,
+                    owner.namespace,
+                    ros_name(endpoint.type_name) or endpoint.type_name,
+                    self._graph.type_hash_of(endpoint) or 'INVALID',
+                    kind,
+                    list(endpoint.gid),
+                    from_dds(endpoint.qos),
+                )
+            )
         return result
 
 

@@ -41,7 +41,10 @@ class NodeParameters:
     # Declaration
 
     def declare_parameter(
-        self, name: str, value: Any = None, descriptor: ParameterDescriptor | None = None,
+        self,
+        name: str,
+        value: Any = None,
+        descriptor: ParameterDescriptor | None = None,
         ignore_override: bool = False,
     ) -> Parameter:
         """Declare a parameter with a default value or a type, and return it."""
@@ -49,7 +52,10 @@ class NodeParameters:
         return self.declare_parameters('', [declaration], ignore_override)[0]
 
     def declare_parameters(
-        self, namespace: str, parameters: Iterable[Declaration], ignore_override: bool = False,
+        self,
+        namespace: str,
+        parameters: Iterable[Declaration],
+        ignore_override: bool = False,
     ) -> list[Parameter]:
         """Declare parameters given as (name, value or type, descriptor) tuples."""
         prefix = f'{namespace}.' if namespace and not namespace.endswith('.') else namespace
@@ -70,14 +76,19 @@ class NodeParameters:
                     self._parameters.pop(parameter.name, None)
                     if result.reason.startswith('Wrong parameter type'):
                         raise exc.InvalidParameterTypeException(
-                            parameter, Parameter.Type(descriptor.type).name)
+                            parameter, Parameter.Type(descriptor.type).name
+                        )
                     raise exc.InvalidParameterValueException(
-                        parameter.name, parameter.value, result.reason)
+                        parameter.name, parameter.value, result.reason
+                    )
                 chosen.append(self._parameters[parameter.name])
         return chosen
 
     def _prepare(
-        self, name: str, rest: Sequence[Any], ignore_override: bool,
+        self,
+        name: str,
+        rest: Sequence[Any],
+        ignore_override: bool,
     ) -> tuple[Parameter, ParameterDescriptor]:
         value = rest[0] if rest else None
         descriptor = rest[1] if len(rest) > 1 else ParameterDescriptor()
@@ -113,7 +124,8 @@ class NodeParameters:
                 raise exc.ParameterImmutableException(name)
             if not self._descriptors[name].dynamic_typing:
                 raise exc.InvalidParameterTypeException(
-                    self._parameters[name], Parameter.Type.NOT_SET.name)
+                    self._parameters[name], Parameter.Type.NOT_SET.name
+                )
             del self._parameters[name], self._descriptors[name]
 
     # Reading
@@ -127,8 +139,10 @@ class NodeParameters:
         with self._parameter_lock:
             if name in self._parameters:
                 parameter = self._parameters[name]
-                if parameter.type_ is Parameter.Type.NOT_SET \
-                        and not self._descriptors[name].dynamic_typing:
+                if (
+                    parameter.type_ is Parameter.Type.NOT_SET
+                    and not self._descriptors[name].dynamic_typing
+                ):
                     raise exc.ParameterUninitializedException(name)
                 return parameter
         if self._allow_undeclared:
@@ -161,7 +175,8 @@ class NodeParameters:
         """Return the parameters below a prefix, by the rest of their names."""
         start = f'{prefix}.' if prefix else ''
         return {
-            name[len(start):]: parameter for name, parameter in self._parameters.items()
+            name[len(start) :]: parameter
+            for name, parameter in self._parameters.items()
             if name.startswith(start)
         }
 
@@ -180,6 +195,7 @@ class NodeParameters:
     def list_parameters(self, prefixes: list[str], depth: int) -> Any:
         """Return names and prefixes, as the parameter service does."""
         from rclpy.parameter_service import list_parameters
+
         return list_parameters(list(self._parameters), prefixes, depth)
 
     # Setting
@@ -201,7 +217,10 @@ class NodeParameters:
             return self._apply(parameter_list)
 
     def set_descriptor(
-        self, name: str, descriptor: ParameterDescriptor, alternative_value: Any = None,
+        self,
+        name: str,
+        descriptor: ParameterDescriptor,
+        alternative_value: Any = None,
     ) -> Any:
         """Refuse: descriptors are fixed by the declaration."""
         raise NotImplementedError('Node.set_descriptor')
@@ -212,7 +231,8 @@ class NodeParameters:
                 parameters = pre_set(parameters)
                 if not parameters:
                     return SetParametersResult(
-                        reason='parameter list was emptied by a pre-set callback')
+                        reason='parameter list was emptied by a pre-set callback'
+                    )
         for parameter in parameters:
             reason = self._refusal(parameter, declaring)
             if reason:
@@ -240,7 +260,8 @@ class NodeParameters:
 
     def _publish_event(self, event: ParameterEvent) -> None:
         if self._parameter_events is not None and (
-                event.new_parameters or event.changed_parameters or event.deleted_parameters):
+            event.new_parameters or event.changed_parameters or event.deleted_parameters
+        ):
             event.stamp = self.get_clock().now().to_msg()  # type: ignore[attr-defined]
             self._parameter_events.publish(event)
 
@@ -252,9 +273,12 @@ class NodeParameters:
             return f'Trying to set a read-only parameter: {name}.'
         kind = Parameter.Type(descriptor.type)
         unset = parameter.type_ is Parameter.Type.NOT_SET
-        if not descriptor.dynamic_typing and parameter.type_ is not kind and not (
-                unset and declaring):
-            return (f"Wrong parameter type, expected '{kind}' got '{parameter.type_}'")
+        if (
+            not descriptor.dynamic_typing
+            and parameter.type_ is not kind
+            and not (unset and declaring)
+        ):
+            return f"Wrong parameter type, expected '{kind}' got '{parameter.type_}'"
         if descriptor.integer_range and parameter.type_ is Parameter.Type.INTEGER:
             return _integer_refusal(name, value, descriptor.integer_range[0])
         if descriptor.floating_point_range and parameter.type_ is Parameter.Type.DOUBLE:
@@ -289,14 +313,21 @@ class NodeParameters:
 
 
 def _integer_refusal(name: str, value: int, limits: Any) -> str:
-    if not min(limits.from_value, limits.to_value) <= value <= max(
-            limits.from_value, limits.to_value):
-        return (f'Parameter {name} out of range. Min: {limits.from_value}, '
-                f'Max: {limits.to_value}, value: {value}')
+    if (
+        not min(limits.from_value, limits.to_value)
+        <= value
+        <= max(limits.from_value, limits.to_value)
+    ):
+        return (
+            f'Parameter {name} out of range. Min: {limits.from_value}, '
+            f'Max: {limits.to_value}, value: {value}'
+        )
     if value != limits.to_value and limits.step and (value - limits.from_value) % limits.step:
-        return (f'The parameter value for {name} is not a valid step. '
-                f'Min: {limits.from_value}, max: {limits.to_value}, value: {value}, '
-                f'step: {limits.step}')
+        return (
+            f'The parameter value for {name} is not a valid step. '
+            f'Min: {limits.from_value}, max: {limits.to_value}, value: {value}, '
+            f'step: {limits.step}'
+        )
     return ''
 
 
@@ -305,12 +336,16 @@ def _floating_refusal(name: str, value: float, limits: Any) -> str:
     if any(math.isclose(value, end, rel_tol=1e-6) for end in (low, high)):
         return ''
     if not low < value < high:
-        return (f'Parameter {name} out of range Min: {limits.from_value}, '
-                f'Max: {limits.to_value}, value: {value}')
+        return (
+            f'Parameter {name} out of range Min: {limits.from_value}, '
+            f'Max: {limits.to_value}, value: {value}'
+        )
     if limits.step:
         steps = round((value - limits.from_value) / limits.step)
         if not math.isclose(limits.from_value + steps * limits.step, value, rel_tol=1e-6):
-            return (f'The parameter value for {name} is not close enough to a valid step. '
-                    f'Min: {limits.from_value}, max: {limits.to_value}, value: {value}, '
-                    f'step: {limits.step}')
+            return (
+                f'The parameter value for {name} is not close enough to a valid step. '
+                f'Min: {limits.from_value}, max: {limits.to_value}, value: {value}, '
+                f'step: {limits.step}'
+            )
     return ''

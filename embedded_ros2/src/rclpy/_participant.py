@@ -41,9 +41,9 @@ class _Domains:
             handle, users = self._open.get(domain_id, (0, 0))
             if not users:
                 handle = checked(
-                    LIBRARY.dds_create_domain(
-                        domain_id, configuration().encode() or None),
-                    f'create DDS domain {domain_id}')
+                    LIBRARY.dds_create_domain(domain_id, configuration().encode() or None),
+                    f'create DDS domain {domain_id}',
+                )
             self._open[domain_id] = handle, users + 1
 
     def release(self, domain_id: int) -> None:
@@ -66,8 +66,8 @@ class Participant:
         _domains.acquire(domain_id)
         try:
             self.handle = self._create(
-                'dds_create_participant', domain_id,
-                qos=Qos(Policy.Userdata(b'enclave=/;')))
+                'dds_create_participant', domain_id, qos=Qos(Policy.Userdata(b'enclave=/;'))
+            )
         except BaseException:
             _domains.release(domain_id)
             raise
@@ -102,19 +102,22 @@ class Participant:
                 datatype.__idl__.fill_type_data()
                 self._topics[name, type_name] = checked(
                     ddspy_topic_create(self.handle, name, datatype, None, None),
-                    f'create topic {name}')
+                    f'create topic {name}',
+                )
             return self._topics[name, type_name]
 
     def create_reader(self, topic: str, type_name: str, qos: Qos) -> Reader:
         """Create a reader; `listen` to it once its owner is ready for data."""
         handle = self._create(
-            'dds_create_reader', self.handle, self._topic(topic, type_name), qos=qos)
+            'dds_create_reader', self.handle, self._topic(topic, type_name), qos=qos
+        )
         return Reader(handle, self.forget)
 
     def create_writer(self, topic: str, type_name: str, qos: Qos) -> Writer:
         """Create a writer."""
         handle = self._create(
-            'dds_create_writer', self.handle, self._topic(topic, type_name), qos=qos)
+            'dds_create_writer', self.handle, self._topic(topic, type_name), qos=qos
+        )
         return Writer(handle, self.forget)
 
     def listen(self, endpoint: Reader | Writer, callback: StatusCallback) -> None:
@@ -144,9 +147,8 @@ class Participant:
         triggered = (ct.c_ssize_t * _MAX_TRIGGERED)()
         bits = ct.c_uint32()
         while not self._closed:
-            count = LIBRARY.dds_waitset_wait(
-                self._waitset, triggered, _MAX_TRIGGERED, FOREVER_NS)
-            for token in triggered[:max(0, min(count, _MAX_TRIGGERED))]:
+            count = LIBRARY.dds_waitset_wait(self._waitset, triggered, _MAX_TRIGGERED, FOREVER_NS)
+            for token in triggered[: max(0, min(count, _MAX_TRIGGERED))]:
                 watched = self._watched.get(token)
                 if watched is None:
                     continue

@@ -25,7 +25,12 @@ class Client(Waitable):
     writer: Writer
 
     def __init__(
-        self, srv_type: Any, srv_name: str, callback_group: Any, qos_profile: Any, context: Any,
+        self,
+        srv_type: Any,
+        srv_name: str,
+        callback_group: Any,
+        qos_profile: Any,
+        context: Any,
         node: Any,
     ) -> None:
         super().__init__(node, callback_group)
@@ -90,7 +95,7 @@ class Client(Waitable):
         """Return the completion of the next response that is for this client."""
         with self._use:
             while not self._destroyed and (samples := self.reader.take()):
-                (data, _), = samples
+                ((data, _),) = samples
                 identity, sequence = _HEADER.unpack_from(data, 4)
                 if identity != self._identity:
                     continue

@@ -48,6 +48,7 @@ class Clock:
     def sleep_until(self, until: Time, context: Context | None = None) -> bool:
         """Sleep until a time of this clock; return False when the context ended before."""
         from rclpy.utilities import get_default_context
+
         context = context or get_default_context()
         if until.clock_type != self._clock_type:
             raise ValueError("until's clock type does not match this clock's type")

@@ -35,7 +35,10 @@ class Context:
         self.domain_id = 0
 
     def init(
-        self, args: Sequence[str] | None = None, *, initialize_logging: bool = True,
+        self,
+        args: Sequence[str] | None = None,
+        *,
+        initialize_logging: bool = True,
         domain_id: int | None = None,
     ) -> None:
         """Start the context with command line arguments (those of the process by default)."""

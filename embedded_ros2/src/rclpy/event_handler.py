@@ -48,8 +48,12 @@ QoSOfferedIncompatibleQoSInfo = QoSIncompatibleInfo
 QoSRequestedIncompatibleQoSInfo = QoSIncompatibleInfo
 
 _POLICIES = {
-    2: QoSPolicyKind.DURABILITY, 4: QoSPolicyKind.DEADLINE, 8: QoSPolicyKind.LIVELINESS,
-    11: QoSPolicyKind.RELIABILITY, 13: QoSPolicyKind.HISTORY, 21: QoSPolicyKind.LIFESPAN,
+    2: QoSPolicyKind.DURABILITY,
+    4: QoSPolicyKind.DEADLINE,
+    8: QoSPolicyKind.LIVELINESS,
+    11: QoSPolicyKind.RELIABILITY,
+    13: QoSPolicyKind.HISTORY,
+    21: QoSPolicyKind.LIFESPAN,
 }
 
 
@@ -57,7 +61,10 @@ class EventHandler(Waitable):
     """Runs a callback in the executor when a match was refused."""
 
     def __init__(
-        self, node: Any, callback_group: Any, callback: Callable[[QoSIncompatibleInfo], Any],
+        self,
+        node: Any,
+        callback_group: Any,
+        callback: Callable[[QoSIncompatibleInfo], Any],
     ) -> None:
         super().__init__(node, callback_group)
         self.callback = callback
@@ -71,8 +78,10 @@ class EventHandler(Waitable):
         if not status.total_count_change:
             return None
         info = QoSIncompatibleInfo(
-            status.total_count, status.total_count_change,
-            _POLICIES.get(status.last_policy_id, QoSPolicyKind.INVALID))
+            status.total_count,
+            status.total_count_change,
+            _POLICIES.get(status.last_policy_id, QoSPolicyKind.INVALID),
+        )
         return lambda: self.callback(info)
 
 
@@ -94,8 +103,10 @@ class PublisherEventCallbacks:
     def handlers(self, node: Any, group: Any, topic: str) -> list[EventHandler]:
         """Return the handlers; without a callback of one's own a warning is logged."""
         for field in fields(self):
-            if field.name not in ('incompatible_qos', 'use_default_callbacks') \
-                    and getattr(self, field.name) is not None:
+            if (
+                field.name not in ('incompatible_qos', 'use_default_callbacks')
+                and getattr(self, field.name) is not None
+            ):
                 raise NotImplementedError(f'{type(self).__name__}.{field.name}')
         callback = self.incompatible_qos
         if callback is None and self.use_default_callbacks:
@@ -104,8 +115,9 @@ class PublisherEventCallbacks:
             def callback(info: QoSIncompatibleInfo) -> None:
                 node.get_logger().warning(
                     f"{found} topic '{topic}', {offer}. No messages will be "
-                    f"{'sent to' if 'subscription' in found else 'received from'} it. "
-                    f'Last incompatible policy: {info.last_policy_kind.name}')
+                    f'{"sent to" if "subscription" in found else "received from"} it. '
+                    f'Last incompatible policy: {info.last_policy_kind.name}'
+                )
 
         return [EventHandler(node, group, callback)] if callback else []
 

@@ -48,7 +48,8 @@ class NameValidationException(Exception):
 
     def __init__(self, name_type: str, name: str, error_msg: str, invalid_index: int) -> None:
         super().__init__(
-            f"Invalid {name_type}: {error_msg}:\n  '{name}'\n   {' ' * invalid_index}^")
+            f"Invalid {name_type}: {error_msg}:\n  '{name}'\n   {' ' * invalid_index}^"
+        )
         self.name_type = name_type
         self.name = name
         self.error_msg = error_msg
@@ -120,7 +121,9 @@ class InvalidParameterTypeException(ParameterException):
         super().__init__(
             f'Trying to set parameter {desired_parameter.name!r} to {desired_parameter.value!r} '
             f'of type {desired_parameter.type_.name}, expecting type {expected_type}',
-            desired_parameter.name, *args)
+            desired_parameter.name,
+            *args,
+        )
         self.desired_parameter = desired_parameter
         self.expected_type = expected_type
 
@@ -129,8 +132,9 @@ class InvalidParameterValueException(ParameterException):
     """A parameter value was refused."""
 
     def __init__(self, parameter: Any, value: Any, reason: str, *args: object) -> None:
-        super().__init__(f'Invalid parameter value ({value!r}) for parameter. Reason: {reason}',
-                         parameter, *args)
+        super().__init__(
+            f'Invalid parameter value ({value!r}) for parameter. Reason: {reason}', parameter, *args
+        )
         self.value = value
         self.reason = reason
 

@@ -19,8 +19,13 @@ from rclpy._waitable import Work
 from rclpy.context import Context
 
 __all__ = [
-    'ConditionReachedException', 'Executor', 'ExternalShutdownException',
-    'MultiThreadedExecutor', 'ShutdownException', 'SingleThreadedExecutor', 'TimeoutException',
+    'ConditionReachedException',
+    'Executor',
+    'ExternalShutdownException',
+    'MultiThreadedExecutor',
+    'ShutdownException',
+    'SingleThreadedExecutor',
+    'TimeoutException',
     'TimeoutObject',
 ]
 
@@ -40,7 +45,10 @@ class MultiThreadedExecutor(Executor):
     """Runs callbacks in a pool of threads."""
 
     def __init__(
-        self, num_threads: int | None = None, *, context: Context | None = None,
+        self,
+        num_threads: int | None = None,
+        *,
+        context: Context | None = None,
     ) -> None:
         super().__init__(context=context)
         count = num_threads or max(2, len(os.sched_getaffinity(0)))

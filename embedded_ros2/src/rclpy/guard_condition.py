@@ -12,7 +12,10 @@ class GuardCondition(Waitable):
     """Runs its callback in the executor once after each trigger."""
 
     def __init__(
-        self, callback: Callable[[], Any] | None, callback_group: Any, context: Any,
+        self,
+        callback: Callable[[], Any] | None,
+        callback_group: Any,
+        context: Any,
         node: Any = None,
     ) -> None:
         super().__init__(node, callback_group)

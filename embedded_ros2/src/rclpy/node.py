@@ -54,9 +54,14 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
     PARAM_REL_TOL = 1e-6
 
     def __init__(
-        self, node_name: str, *, context: Context | None = None,
-        cli_args: Sequence[str] | None = None, namespace: str | None = None,
-        use_global_arguments: bool = True, enable_rosout: bool | QoSProfile = True,
+        self,
+        node_name: str,
+        *,
+        context: Context | None = None,
+        cli_args: Sequence[str] | None = None,
+        namespace: str | None = None,
+        use_global_arguments: bool = True,
+        enable_rosout: bool | QoSProfile = True,
         rosout_qos_profile: QoSProfile | int = qos_profile_rosout_default,
         start_parameter_services: bool = True,
         parameter_overrides: list[Parameter] | None = None,
@@ -84,18 +89,26 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
             self._rosout = self.create_publisher(Log, '/rosout', rosout_qos_profile)
             logging.add_sink(self._logger.name, self._publish_log)
         self._parameter_events = self.create_publisher(
-            ParameterEvent, '/parameter_events', qos_profile_parameter_events)
+            ParameterEvent, '/parameter_events', qos_profile_parameter_events
+        )
         self._overrides = self._find_overrides(parameter_overrides)
         if automatically_declare_parameters_from_overrides:
-            self.declare_parameters('', [
-                (name, parameter.value, ParameterDescriptor(dynamic_typing=True))
-                for name, parameter in self._overrides.items()])
+            self.declare_parameters(
+                '',
+                [
+                    (name, parameter.value, ParameterDescriptor(dynamic_typing=True))
+                    for name, parameter in self._overrides.items()
+                ],
+            )
         self._time_source = TimeSource(self, self._clock)
         if start_parameter_services:
             self._parameter_service = ParameterService(self)
 
     def _init_names(
-        self, node_name: str, namespace: str | None, cli_args: Sequence[str] | None,
+        self,
+        node_name: str,
+        namespace: str | None,
+        cli_args: Sequence[str] | None,
         use_global_arguments: bool,
     ) -> None:
         sources = [_arguments.parse(list(cli_args))] if cli_args else []
@@ -104,11 +117,13 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
         self._arguments = sources
         check_node_name(node_name)
         self._name: str = next(
-            (new for s in sources if (new := s.node_name(node_name)) != node_name), node_name)
+            (new for s in sources if (new := s.node_name(node_name)) != node_name), node_name
+        )
         check_node_name(self._name)
         space: str = next(
             (new for s in sources if (new := s.node_namespace(node_name)) is not None),
-            namespace or '/')
+            namespace or '/',
+        )
         self._namespace = space if space.startswith('/') else f'/{space}'
         validate_namespace(self._namespace)
 
@@ -167,31 +182,37 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
         full = expand(name, self._name, self._namespace, error)
         if only_expand:
             return full
-        remapped = (
-            s.remap(full, self._name, self._namespace, is_service) for s in self._arguments)
+        remapped = (s.remap(full, self._name, self._namespace, is_service) for s in self._arguments)
         return next((new for new in remapped if new is not None), full)
 
     # Topics
 
     def create_publisher(
-        self, msg_type: Any, topic: str, qos_profile: QoSProfile | int, *,
+        self,
+        msg_type: Any,
+        topic: str,
+        qos_profile: QoSProfile | int,
+        *,
         callback_group: CallbackGroup | None = None,
         event_callbacks: PublisherEventCallbacks | None = None,
-        qos_overriding_options: Any = None, publisher_class: type[Publisher] = Publisher,
+        qos_overriding_options: Any = None,
+        publisher_class: type[Publisher] = Publisher,
     ) -> Publisher:
         """Create a publisher; an integer QoS is the depth of a reliable, volatile one."""
         _refuse('qos_overriding_options', qos_overriding_options)
         _require_message(msg_type)
         profile, name = as_profile(qos_profile), self.resolve_topic_name(topic)
         events = (event_callbacks or PublisherEventCallbacks()).handlers(
-            self, callback_group or self.default_callback_group, name)
+            self, callback_group or self.default_callback_group, name
+        )
 
         def notify(bits: int) -> None:
             for handler in events:
                 handler.notify()
 
         writer = self.context.participant.create_writer(
-            f'rt{name}', msg_type.TYPE_NAME, to_dds(profile, type_hash(msg_type.TYPE_NAME)))
+            f'rt{name}', msg_type.TYPE_NAME, to_dds(profile, type_hash(msg_type.TYPE_NAME))
+        )
         for handler in events:
             handler.endpoint = writer
         publisher = publisher_class(writer, msg_type, name, profile, self, events)
@@ -200,10 +221,16 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
         return publisher
 
     def create_subscription(
-        self, msg_type: Any, topic: str, callback: Callable[..., Any],
-        qos_profile: QoSProfile | int, *, callback_group: CallbackGroup | None = None,
+        self,
+        msg_type: Any,
+        topic: str,
+        callback: Callable[..., Any],
+        qos_profile: QoSProfile | int,
+        *,
+        callback_group: CallbackGroup | None = None,
         event_callbacks: SubscriptionEventCallbacks | None = None,
-        qos_overriding_options: Any = None, raw: bool = False,
+        qos_overriding_options: Any = None,
+        raw: bool = False,
         content_filter_options: Any = None,
     ) -> Subscription:
         """Create a subscription; the callback gets (message) or (message, info)."""
@@ -213,8 +240,7 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
         group = callback_group or self.default_callback_group
         profile, name = as_profile(qos_profile), self.resolve_topic_name(topic)
         events = (event_callbacks or SubscriptionEventCallbacks()).handlers(self, group, name)
-        subscription = Subscription(
-            msg_type, name, callback, group, profile, raw, self, events)
+        subscription = Subscription(msg_type, name, callback, group, profile, raw, self, events)
 
         def notify(bits: int) -> None:
             if bits & DATA:
@@ -224,7 +250,8 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
                     handler.notify()
 
         subscription.reader = reader = self.context.participant.create_reader(
-            f'rt{name}', msg_type.TYPE_NAME, to_dds(profile, type_hash(msg_type.TYPE_NAME)))
+            f'rt{name}', msg_type.TYPE_NAME, to_dds(profile, type_hash(msg_type.TYPE_NAME))
+        )
         for handler in events:
             handler.endpoint = reader
         self._add(subscription, reader)
@@ -234,7 +261,10 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
     # Services
 
     def create_client(
-        self, srv_type: Any, srv_name: str, *,
+        self,
+        srv_type: Any,
+        srv_name: str,
+        *,
         qos_profile: QoSProfile = qos_profile_services_default,
         callback_group: CallbackGroup | None = None,
     ) -> Client:
@@ -242,13 +272,22 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
         _require_service(srv_type)
         name = self.resolve_service_name(srv_name)
         client = Client(
-            srv_type, name, callback_group or self.default_callback_group, qos_profile,
-            self.context, self)
+            srv_type,
+            name,
+            callback_group or self.default_callback_group,
+            qos_profile,
+            self.context,
+            self,
+        )
         self._connect(client, srv_type, f'rr{name}Reply', 'Response', f'rq{name}Request', 'Request')
         return client
 
     def create_service(
-        self, srv_type: Any, srv_name: str, callback: Callable[[Any, Any], Any], *,
+        self,
+        srv_type: Any,
+        srv_name: str,
+        callback: Callable[[Any, Any], Any],
+        *,
         qos_profile: QoSProfile = qos_profile_services_default,
         callback_group: CallbackGroup | None = None,
     ) -> Service:
@@ -256,38 +295,58 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
         _require_service(srv_type)
         name = self.resolve_service_name(srv_name)
         service = Service(
-            srv_type, name, callback, callback_group or self.default_callback_group, qos_profile,
-            self)
+            srv_type,
+            name,
+            callback,
+            callback_group or self.default_callback_group,
+            qos_profile,
+            self,
+        )
         self._connect(
-            service, srv_type, f'rq{name}Request', 'Request', f'rr{name}Reply', 'Response')
+            service, srv_type, f'rq{name}Request', 'Request', f'rr{name}Reply', 'Response'
+        )
         return service
 
     def _connect(
-        self, entity: Any, srv_type: Any, read_topic: str, read_part: str, write_topic: str,
+        self,
+        entity: Any,
+        srv_type: Any,
+        read_topic: str,
+        read_part: str,
+        write_topic: str,
         write_part: str,
     ) -> None:
         """Give a client or a service its reader and writer."""
         qos = to_dds(as_profile(entity.qos_profile), type_hash(srv_type.TYPE_NAME))
         participant = self.context.participant
         entity.writer = participant.create_writer(
-            write_topic, f'{srv_type.TYPE_NAME}_{write_part}', qos)
+            write_topic, f'{srv_type.TYPE_NAME}_{write_part}', qos
+        )
         entity.reader = participant.create_reader(
-            read_topic, f'{srv_type.TYPE_NAME}_{read_part}', qos)
+            read_topic, f'{srv_type.TYPE_NAME}_{read_part}', qos
+        )
         self._add(entity, entity.reader, entity.writer)
         participant.listen(entity.reader, entity.notify)
 
     # Timers and guard conditions
 
     def create_timer(
-        self, timer_period_sec: float, callback: Callable[..., Any] | None,
-        callback_group: CallbackGroup | None = None, clock: Clock | None = None,
+        self,
+        timer_period_sec: float,
+        callback: Callable[..., Any] | None,
+        callback_group: CallbackGroup | None = None,
+        clock: Clock | None = None,
         autostart: bool = True,
     ) -> Timer:
         """Create a timer that calls back every timer_period_sec seconds."""
         timer = Timer(
-            callback or (lambda: None), callback_group or self.default_callback_group,
-            int(float(timer_period_sec) * 1e9), clock or self._clock, autostart=autostart,
-            node=self)
+            callback or (lambda: None),
+            callback_group or self.default_callback_group,
+            int(float(timer_period_sec) * 1e9),
+            clock or self._clock,
+            autostart=autostart,
+            node=self,
+        )
         self._add(timer)
         return timer
 
@@ -299,11 +358,14 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
         return Rate(self.create_timer(1.0 / frequency, None, group, clock), context=self.context)
 
     def create_guard_condition(
-        self, callback: Callable[[], Any], callback_group: CallbackGroup | None = None,
+        self,
+        callback: Callable[[], Any],
+        callback_group: CallbackGroup | None = None,
     ) -> GuardCondition:
         """Create a guard condition."""
         guard = GuardCondition(
-            callback, callback_group or self.default_callback_group, self.context, self)
+            callback, callback_group or self.default_callback_group, self.context, self
+        )
         self._add(guard)
         return guard
 
@@ -331,8 +393,13 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
             return
         seconds, nanoseconds = divmod(record.time_ns, 1_000_000_000)
         message = Log(
-            level=int(record.severity), name=record.name, msg=record.message, file=record.file,
-            function=record.function, line=record.line)
+            level=int(record.severity),
+            name=record.name,
+            msg=record.message,
+            file=record.file,
+            function=record.function,
+            line=record.line,
+        )
         message.stamp.sec, message.stamp.nanosec = seconds, nanoseconds
         self._rosout.publish(message)
 

@@ -41,13 +41,15 @@ class Parameter:
                     return cls[kind]
             if isinstance(parameter_value, (list, tuple, array)):
                 if isinstance(parameter_value, array):
-                    return cls.DOUBLE_ARRAY if parameter_value.typecode in 'fd' \
-                        else cls.INTEGER_ARRAY
+                    return (
+                        cls.DOUBLE_ARRAY if parameter_value.typecode in 'fd' else cls.INTEGER_ARRAY
+                    )
                 for kind, element in _ARRAYS.items():
                     if all(type(v) is element for v in parameter_value):
                         return cls[kind]
             raise TypeError(
-                f"The given value is not one of the allowed types '{parameter_value!r}'.")
+                f"The given value is not one of the allowed types '{parameter_value!r}'."
+            )
 
         def check(self, parameter_value: Any) -> bool:
             """Return whether a Python value has this type."""
@@ -56,13 +58,17 @@ class Parameter:
             if isinstance(parameter_value, array):
                 return self.from_parameter_value(parameter_value) is self
             return isinstance(parameter_value, (list, tuple)) and all(
-                type(v) is _ARRAYS[self.name] for v in parameter_value)
+                type(v) is _ARRAYS[self.name] for v in parameter_value
+            )
 
     @classmethod
     def from_parameter_msg(cls, param_msg: ParameterMsg) -> Parameter:
         """Return the parameter in a message."""
-        return cls(param_msg.name, cls.Type(param_msg.value.type),
-                   parameter_value_to_python(param_msg.value))
+        return cls(
+            param_msg.name,
+            cls.Type(param_msg.value.type),
+            parameter_value_to_python(param_msg.value),
+        )
 
     @classmethod
     def from_rcl_interface_descriptor(cls, descriptor: Any) -> Parameter:
@@ -97,7 +103,8 @@ class Parameter:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Parameter) and (
-            (self._name, self._type, self._value) == (other._name, other._type, other._value))
+            (self._name, self._type, self._value) == (other._name, other._type, other._value)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -117,10 +124,17 @@ class Parameter:
 
 
 _SCALARS: dict[str, type] = {
-    'NOT_SET': type(None), 'BOOL': bool, 'INTEGER': int, 'DOUBLE': float, 'STRING': str,
+    'NOT_SET': type(None),
+    'BOOL': bool,
+    'INTEGER': int,
+    'DOUBLE': float,
+    'STRING': str,
 }
 _ARRAYS: dict[str, type] = {
-    'BYTE_ARRAY': bytes, 'BOOL_ARRAY': bool, 'INTEGER_ARRAY': int, 'DOUBLE_ARRAY': float,
+    'BYTE_ARRAY': bytes,
+    'BOOL_ARRAY': bool,
+    'INTEGER_ARRAY': int,
+    'DOUBLE_ARRAY': float,
     'STRING_ARRAY': str,
 }
 
@@ -146,7 +160,9 @@ def get_parameter_value(string_value: str) -> ParameterValue:
 
 
 def parameter_dict_from_yaml_file(
-    parameter_file: str, use_wildcard: bool = False, target_nodes: list[str] | None = None,
+    parameter_file: str,
+    use_wildcard: bool = False,
+    target_nodes: list[str] | None = None,
     namespace: str = '',
 ) -> dict[str, ParameterMsg]:
     """Return the parameters of a file by name; those of the target nodes if they are named."""

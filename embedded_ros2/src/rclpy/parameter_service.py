@@ -26,7 +26,7 @@ def list_parameters(names: list[str], prefixes: list[str], depth: int) -> ListPa
         starts = [p for p in prefixes if name == p or name.startswith(f'{p}{separator}')]
         if prefixes and not starts:
             continue
-        below = name[max(map(len, starts), default=-1) + 1:]
+        below = name[max(map(len, starts), default=-1) + 1 :]
         if depth and below.count(separator) >= depth:
             continue
         result.names.append(name)
@@ -49,14 +49,14 @@ class ParameterService:
             (SetParameters, 'set_parameters', self._set),
             (SetParametersAtomically, 'set_parameters_atomically', self._set_atomically),
         ):
-            node.create_service(
-                service, f'~/{name}', handler, qos_profile=qos_profile_parameters)
+            node.create_service(service, f'~/{name}', handler, qos_profile=qos_profile_parameters)
 
     def _describe(self, request: Any, response: Any) -> Any:
         node = self._node
         if all(node.has_parameter(name) or node._allow_undeclared for name in request.names):
             response.descriptors = [
-                _with_type(node, name, node.describe_parameter(name)) for name in request.names]
+                _with_type(node, name, node.describe_parameter(name)) for name in request.names
+            ]
         return response
 
     def _get(self, request: Any, response: Any) -> Any:
@@ -64,7 +64,8 @@ class ParameterService:
         if all(node.has_parameter(name) or node._allow_undeclared for name in request.names):
             none = Parameter('')
             response.values = [
-                node._parameters.get(name, none).get_parameter_value() for name in request.names]
+                node._parameters.get(name, none).get_parameter_value() for name in request.names
+            ]
         return response
 
     def _get_types(self, request: Any, response: Any) -> Any:
@@ -75,7 +76,8 @@ class ParameterService:
 
     def _list(self, request: Any, response: Any) -> Any:
         response.result = list_parameters(
-            list(self._node._parameters), request.prefixes, request.depth)
+            list(self._node._parameters), request.prefixes, request.depth
+        )
         return response
 
     def _set(self, request: Any, response: Any) -> Any:
@@ -90,7 +92,8 @@ class ParameterService:
     def _set_all(self, messages: list[Any]) -> SetParametersResult:
         try:
             return self._node.set_parameters_atomically(
-                [Parameter.from_parameter_msg(message) for message in messages])
+                [Parameter.from_parameter_msg(message) for message in messages]
+            )
         except ParameterNotDeclaredException as error:
             return SetParametersResult(successful=False, reason=str(error))
 

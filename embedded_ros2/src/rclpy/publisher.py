@@ -16,7 +16,12 @@ class Publisher:
     """Sends messages of one type to a topic."""
 
     def __init__(
-        self, writer: Writer, msg_type: type, topic: str, qos_profile: QoSProfile, node: Any,
+        self,
+        writer: Writer,
+        msg_type: type,
+        topic: str,
+        qos_profile: QoSProfile,
+        node: Any,
         events: list[Any],
     ) -> None:
         self.writer = writer

@@ -126,7 +126,9 @@ class QoSProfile:
         if self.history == HistoryPolicy.KEEP_LAST and self.depth == 0:
             warnings.warn(
                 'A zero depth with KEEP_LAST makes no sense; no data could be stored. '
-                'This will be interpreted as SYSTEM_DEFAULT', stacklevel=2)
+                'This will be interpreted as SYSTEM_DEFAULT',
+                stacklevel=2,
+            )
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind = _KINDS.get(name)
@@ -149,9 +151,14 @@ class QoSProfile:
 
 
 _KINDS: dict[str, Any] = {
-    'history': HistoryPolicy, 'depth': int, 'reliability': ReliabilityPolicy,
-    'durability': DurabilityPolicy, 'lifespan': Duration, 'deadline': Duration,
-    'liveliness': LivelinessPolicy, 'liveliness_lease_duration': Duration,
+    'history': HistoryPolicy,
+    'depth': int,
+    'reliability': ReliabilityPolicy,
+    'durability': DurabilityPolicy,
+    'lifespan': Duration,
+    'deadline': Duration,
+    'liveliness': LivelinessPolicy,
+    'liveliness_lease_duration': Duration,
     'avoid_ros_namespace_conventions': bool,
 }
 
@@ -169,7 +176,8 @@ def _limit_ns(duration: Duration) -> int:
 
 
 def qos_check_compatible(
-    publisher_qos: QoSProfile, subscription_qos: QoSProfile,
+    publisher_qos: QoSProfile,
+    subscription_qos: QoSProfile,
 ) -> tuple[QoSCompatibility, str]:
     """Return whether a subscription can receive from a publisher, and why not."""
     pub, sub = publisher_qos, subscription_qos
@@ -184,7 +192,8 @@ def qos_check_compatible(
         if offered == weak and requested == strong:
             errors.append(words.capitalize())
         elif (offered.short_key in _UNDECIDED and requested == strong) or (
-                offered == weak and requested.short_key in _UNDECIDED):
+            offered == weak and requested.short_key in _UNDECIDED
+        ):
             warned.append(words.capitalize())
     for name in ('deadline', 'liveliness_lease_duration'):
         offered_ns, requested_ns = _limit_ns(getattr(pub, name)), _limit_ns(getattr(sub, name))
@@ -208,23 +217,32 @@ class _Preset:
 
 
 qos_profile_unknown = QoSProfile(
-    history=HistoryPolicy.UNKNOWN, depth=0, reliability=ReliabilityPolicy.UNKNOWN,
-    durability=DurabilityPolicy.UNKNOWN, liveliness=LivelinessPolicy.UNKNOWN)
+    history=HistoryPolicy.UNKNOWN,
+    depth=0,
+    reliability=ReliabilityPolicy.UNKNOWN,
+    durability=DurabilityPolicy.UNKNOWN,
+    liveliness=LivelinessPolicy.UNKNOWN,
+)
 qos_profile_default = QoSProfile(depth=10)
 qos_profile_system_default = QoSProfile(
-    history=HistoryPolicy.SYSTEM_DEFAULT, reliability=ReliabilityPolicy.SYSTEM_DEFAULT,
-    durability=DurabilityPolicy.SYSTEM_DEFAULT)
+    history=HistoryPolicy.SYSTEM_DEFAULT,
+    reliability=ReliabilityPolicy.SYSTEM_DEFAULT,
+    durability=DurabilityPolicy.SYSTEM_DEFAULT,
+)
 qos_profile_sensor_data = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 qos_profile_services_default = QoSProfile(depth=10)
 qos_profile_parameters = QoSProfile(depth=1000)
 qos_profile_parameter_events = QoSProfile(depth=1000)
 qos_profile_rosout_default = QoSProfile(
-    depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL, lifespan=Duration(seconds=10))
-qos_profile_action_status_default = QoSProfile(
-    depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL, lifespan=Duration(seconds=10)
+)
+qos_profile_action_status_default = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 qos_profile_best_available = QoSProfile(
-    depth=10, reliability=ReliabilityPolicy.BEST_AVAILABLE,
-    durability=DurabilityPolicy.BEST_AVAILABLE, liveliness=LivelinessPolicy.BEST_AVAILABLE)
+    depth=10,
+    reliability=ReliabilityPolicy.BEST_AVAILABLE,
+    durability=DurabilityPolicy.BEST_AVAILABLE,
+    liveliness=LivelinessPolicy.BEST_AVAILABLE,
+)
 
 
 class QoSPresetProfiles(enum.Enum):

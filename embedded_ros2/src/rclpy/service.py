@@ -22,8 +22,13 @@ class Service(Waitable):
     writer: Writer
 
     def __init__(
-        self, srv_type: Any, srv_name: str, callback: Callable[[Any, Any], Any],
-        callback_group: Any, qos_profile: Any, node: Any,
+        self,
+        srv_type: Any,
+        srv_name: str,
+        callback: Callable[[Any, Any], Any],
+        callback_group: Any,
+        qos_profile: Any,
+        node: Any,
     ) -> None:
         super().__init__(node, callback_group)
         self.srv_type = srv_type
@@ -40,13 +45,13 @@ class Service(Waitable):
         """Return the handling of the next request, if there is one."""
         with self._use:
             while not self._destroyed and (samples := self.reader.take()):
-                (data, _), = samples
+                ((data, _),) = samples
                 try:
                     request = deserialize(data, self.srv_type.Request.TYPE_NAME, HEADER_SIZE)
                 except CdrError as error:
                     self.node.get_logger().error(f'{self.srv_name}: request dropped: {error}')
                     continue
-                header = data[4:4 + HEADER_SIZE]
+                header = data[4 : 4 + HEADER_SIZE]
                 return lambda: self._answer(request, header)
         return None
 
@@ -64,7 +69,8 @@ class Service(Waitable):
         """Send a response to the client whose request had this header."""
         if not isinstance(response, self.srv_type.Response):
             raise TypeError(
-                f'{self.srv_name}: expected {self.srv_type.Response}, got {type(response)}')
+                f'{self.srv_name}: expected {self.srv_type.Response}, got {type(response)}'
+            )
         data = serialize(response, header)
         deadline = time.monotonic() + _CLIENT_WAIT_S
         # A client can be heard before it can hear: discovery matches each direction on its own.

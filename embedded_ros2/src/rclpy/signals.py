@@ -34,6 +34,7 @@ def get_current_signal_handlers_options() -> SignalHandlerOptions:
 def _handle(number: int, frame: FrameType | None) -> None:
     """Shut all contexts down, then do what the handler that was there before does."""
     from rclpy.context import g_contexts
+
     for context in list(g_contexts):
         context.try_shutdown()
     previous = _previous.get(number)

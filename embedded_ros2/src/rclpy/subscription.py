@@ -34,7 +34,8 @@ def wants_info(callback: Callable[..., Any]) -> bool:
         inspect.signature(callback).bind(object(), object())
     except TypeError:
         raise RuntimeError(
-            'Subscription callback must accept a message, or a message and its info') from None
+            'Subscription callback must accept a message, or a message and its info'
+        ) from None
     return True
 
 
@@ -50,8 +51,15 @@ class Subscription(Waitable):
     reader: Reader
 
     def __init__(
-        self, msg_type: type, topic: str, callback: Callable[..., Any], callback_group: Any,
-        qos_profile: QoSProfile, raw: bool, node: Any, events: list[Any],
+        self,
+        msg_type: type,
+        topic: str,
+        callback: Callable[..., Any],
+        callback_group: Any,
+        qos_profile: QoSProfile,
+        raw: bool,
+        node: Any,
+        events: list[Any],
     ) -> None:
         super().__init__(node, callback_group)
         self.msg_type = msg_type
@@ -71,8 +79,8 @@ class Subscription(Waitable):
         self._with_info = wants_info(value)
         self._callback = value
         self._callback_type = (
-            self.CallbackType.WithMessageInfo if self._with_info
-            else self.CallbackType.MessageOnly)
+            self.CallbackType.WithMessageInfo if self._with_info else self.CallbackType.MessageOnly
+        )
 
     @property
     def topic_name(self) -> str:
@@ -102,10 +110,13 @@ class Subscription(Waitable):
     def take(self) -> tuple[Any, MessageInfo] | None:
         """Return the next message with its info; skip what cannot be read."""
         while samples := self.reader.take():
-            (data, sample_info), = samples
+            ((data, sample_info),) = samples
             info = MessageInfo(
-                source_timestamp=sample_info.source_timestamp, received_timestamp=time.time_ns(),
-                publication_sequence_number=None, reception_sequence_number=None)
+                source_timestamp=sample_info.source_timestamp,
+                received_timestamp=time.time_ns(),
+                publication_sequence_number=None,
+                reception_sequence_number=None,
+            )
             if self.raw:
                 return data, info
             try:

@@ -29,7 +29,8 @@ class Future(Generic[T]):
     def __del__(self) -> None:
         if self._exception is not None and not self._exception_fetched:
             warnings.warn(
-                f'The following exception was never retrieved: {self._exception!r}', stacklevel=2)
+                f'The following exception was never retrieved: {self._exception!r}', stacklevel=2
+            )
 
     def __await__(self) -> Generator[Any, None, T | None]:
         while not (self._done or self._cancelled):
@@ -124,8 +125,11 @@ class Task(Future[T]):
     """A function or coroutine that an executor runs step by step."""
 
     def __init__(
-        self, handler: Any, args: tuple[Any, ...] | None = None,
-        kwargs: dict[str, Any] | None = None, executor: Any = None,
+        self,
+        handler: Any,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        executor: Any = None,
     ) -> None:
         super().__init__(executor=executor)
         self._handler: Any = handler

@@ -13,7 +13,10 @@ class Time:
     """A point in time of one kind of clock, in integer nanoseconds."""
 
     def __init__(
-        self, *, seconds: float = 0, nanoseconds: float = 0,
+        self,
+        *,
+        seconds: float = 0,
+        nanoseconds: float = 0,
         clock_type: ClockType = ClockType.SYSTEM_TIME,
     ) -> None:
         if seconds < 0:
@@ -49,8 +52,7 @@ class Time:
     def __add__(self, other: Duration) -> Time:
         if not isinstance(other, Duration):
             return NotImplemented
-        return Time(
-            nanoseconds=self._nanoseconds + other.nanoseconds, clock_type=self._clock_type)
+        return Time(nanoseconds=self._nanoseconds + other.nanoseconds, clock_type=self._clock_type)
 
     __radd__ = __add__
 
@@ -60,7 +62,8 @@ class Time:
             return Duration(nanoseconds=self._nanoseconds - other._nanoseconds)
         if isinstance(other, Duration):
             return Time(
-                nanoseconds=self._nanoseconds - other.nanoseconds, clock_type=self._clock_type)
+                nanoseconds=self._nanoseconds - other.nanoseconds, clock_type=self._clock_type
+            )
         return NotImplemented
 
     def __eq__(self, other: object) -> bool:

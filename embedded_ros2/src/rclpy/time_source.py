@@ -38,7 +38,8 @@ class TimeSource:
                 if parameter.type_ is not Parameter.Type.BOOL:
                     return SetParametersResult(
                         successful=False,
-                        reason='use_sim_time parameter set to something besides a bool')
+                        reason='use_sim_time parameter set to something besides a bool',
+                    )
                 self._activate(parameter.value)
         return SetParametersResult(successful=True)
 
@@ -48,8 +49,11 @@ class TimeSource:
         self._clock._set_ros_time_is_active(enabled)
         if enabled:
             self._subscription = self._node.create_subscription(
-                ClockMsg, CLOCK_TOPIC, self._receive,
-                QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
+                ClockMsg,
+                CLOCK_TOPIC,
+                self._receive,
+                QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT),
+            )
         else:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None

@@ -19,8 +19,15 @@ class Timer(Waitable):
     """
 
     def __init__(
-        self, callback: Callable[..., Any], callback_group: Any, timer_period_ns: int,
-        clock: Clock, *, context: Any = None, autostart: bool = True, node: Any = None,
+        self,
+        callback: Callable[..., Any],
+        callback_group: Any,
+        timer_period_ns: int,
+        clock: Clock,
+        *,
+        context: Any = None,
+        autostart: bool = True,
+        node: Any = None,
     ) -> None:
         super().__init__(node, callback_group)
         if timer_period_ns < 0:

@@ -32,23 +32,24 @@ class TopicEndpointInfo:
         gid = '.'.join(f'{byte:02x}' for byte in self.endpoint_gid)
         qos = self.qos_profile
 
-
         history = qos.history.name
         if history == 'KEEP_LAST':
             history += f' ({qos.depth})'
-        return '\n'.join([
-            f'Node name: {self.node_name}',
-            f'Node namespace: {self.node_namespace}',
-            f'Topic type: {self.topic_type}',
-            f'Topic type hash: {self.topic_type_hash}',
-            f'Endpoint type: {self.endpoint_type.name}',
-            f'GID: {gid}',
-            'QoS profile:',
-            f'  Reliability: {qos.reliability.name}',
-            f'  History (Depth): {history}',
-            f'  Durability: {qos.durability.name}',
-            f'  Lifespan: {qos.lifespan}',
-            f'  Deadline: {qos.deadline}',
-            f'  Liveliness: {qos.liveliness.name}',
-            f'  Liveliness lease duration: {qos.liveliness_lease_duration}',
-        ])
+        return '\n'.join(
+            [
+                f'Node name: {self.node_name}',
+                f'Node namespace: {self.node_namespace}',
+                f'Topic type: {self.topic_type}',
+                f'Topic type hash: {self.topic_type_hash}',
+                f'Endpoint type: {self.endpoint_type.name}',
+                f'GID: {gid}',
+                'QoS profile:',
+                f'  Reliability: {qos.reliability.name}',
+                f'  History (Depth): {history}',
+                f'  Durability: {qos.durability.name}',
+                f'  Lifespan: {qos.lifespan}',
+                f'  Deadline: {qos.deadline}',
+                f'  Liveliness: {qos.liveliness.name}',
+                f'  Liveliness lease duration: {qos.liveliness_lease_duration}',
+            ]
+        )

@@ -11,7 +11,11 @@ _POLL_S = 0.005
 
 
 def wait_for_message(
-    msg_type: Any, node: Any, topic: str, *, qos_profile: QoSProfile | int = 1,
+    msg_type: Any,
+    node: Any,
+    topic: str,
+    *,
+    qos_profile: QoSProfile | int = 1,
     time_to_wait: float = -1,
 ) -> tuple[bool, Any]:
     """Return (True, message) for the next message, (False, None) on timeout or shutdown."""

@@ -19,9 +19,11 @@ def cli_node() -> Iterator[Any]:
     """Yield a hidden node; its name begins with an underscore."""
     import rclpy
     from rclpy.signals import SignalHandlerOptions
+
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node(
-        f'_ros2cli_{os.getpid()}', enable_rosout=False, start_parameter_services=False)
+        f'_ros2cli_{os.getpid()}', enable_rosout=False, start_parameter_services=False
+    )
     try:
         yield node
     finally:
@@ -64,7 +66,9 @@ def visible(pairs: list[tuple[str, list[str]]], show_hidden: bool) -> list[tuple
 
 
 def print_names(
-    pairs: list[tuple[str, list[str]]], show_types: bool, count_only: bool,
+    pairs: list[tuple[str, list[str]]],
+    show_types: bool,
+    count_only: bool,
 ) -> None:
     """Print names, with types in brackets when asked to."""
     if count_only:

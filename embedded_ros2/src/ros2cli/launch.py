@@ -19,21 +19,37 @@ from launch.launch_description_sources import (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        '-n', '--noninteractive', action='store_true', default=not _has_terminal(),
-        help='run without a terminal: pass SIGINT on to the processes')
+        '-n',
+        '--noninteractive',
+        action='store_true',
+        default=not _has_terminal(),
+        help='run without a terminal: pass SIGINT on to the processes',
+    )
     parser.add_argument('-d', '--debug', action='store_true', help='show debug messages')
     parser.add_argument(
-        '-p', '--print', '--print-description', dest='print', action='store_true',
-        help='print the launch description')
+        '-p',
+        '--print',
+        '--print-description',
+        dest='print',
+        action='store_true',
+        help='print the launch description',
+    )
     parser.add_argument(
-        '-s', '--show-args', '--show-arguments', dest='show', action='store_true',
-        help='show the arguments of the launch file')
+        '-s',
+        '--show-args',
+        '--show-arguments',
+        dest='show',
+        action='store_true',
+        help='show the arguments of the launch file',
+    )
     parser.add_argument(
-        '--launch-prefix', help='words to put in front of the commands of all processes')
+        '--launch-prefix', help='words to put in front of the commands of all processes'
+    )
     parser.add_argument('package_name', help='package, or path of a launch file')
     parser.add_argument('launch_file_name', nargs='?', help='launch file of the package')
     parser.add_argument(
-        'launch_arguments', nargs='*', help="arguments as '<name>:=<value>'; the last one wins")
+        'launch_arguments', nargs='*', help="arguments as '<name>:=<value>'; the last one wins"
+    )
     parser.set_defaults(main=main)
 
 
@@ -52,7 +68,8 @@ def main(options: argparse.Namespace) -> int:
         if options.launch_file_name is None:
             raise RuntimeError(
                 'a package name and a launch file name are required, or the path of a launch file'
-                f": '{options.package_name}' is no file")
+                f": '{options.package_name}' is no file"
+            )
         path = find_launch_file(options.package_name, options.launch_file_name)
     path = os.path.abspath(path)
     if options.print:
@@ -64,9 +81,13 @@ def main(options: argparse.Namespace) -> int:
     if options.launch_prefix:
         parsed.append(('launch-prefix', options.launch_prefix))
     service = LaunchService(
-        argv=arguments, noninteractive=options.noninteractive, debug=options.debug)
-    service.include_launch_description(LaunchDescription([
-        IncludeLaunchDescription(AnyLaunchDescriptionSource(path), launch_arguments=parsed)]))
+        argv=arguments, noninteractive=options.noninteractive, debug=options.debug
+    )
+    service.include_launch_description(
+        LaunchDescription(
+            [IncludeLaunchDescription(AnyLaunchDescriptionSource(path), launch_arguments=parsed)]
+        )
+    )
     return service.run()
 
 
@@ -80,11 +101,13 @@ def find_launch_file(package: str, name: str) -> str:
     if not found:
         raise RuntimeError(
             f"file '{name}' was not found in the share directory of package '{package}' which is "
-            f"at '{share}'")
+            f"at '{share}'"
+        )
     if len(found) > 1:
         raise RuntimeError(
             f"file '{name}' was found more than once in the share directory of package "
-            f"'{package}': {found}")
+            f"'{package}': {found}"
+        )
     return found[0]
 
 
@@ -95,7 +118,8 @@ def parse_launch_arguments(arguments: list[str]) -> list[tuple[str, str]]:
         name, separator, value = argument.partition(':=')
         if not name or not separator:
             raise RuntimeError(
-                f"malformed launch argument '{argument}', expected format '<name>:=<value>'")
+                f"malformed launch argument '{argument}', expected format '<name>:=<value>'"
+            )
         parsed[name] = value
     return list(parsed.items())
 

@@ -19,8 +19,21 @@ COMMANDS = {
     'topic': 'Various topic related sub-commands',
 }
 ABSENT = (
-    'action', 'bag', 'component', 'control', 'daemon', 'doctor', 'extension_points', 'extensions',
-    'interface', 'lifecycle', 'multicast', 'security', 'test', 'trace', 'wtf',
+    'action',
+    'bag',
+    'component',
+    'control',
+    'daemon',
+    'doctor',
+    'extension_points',
+    'extensions',
+    'interface',
+    'lifecycle',
+    'multicast',
+    'security',
+    'test',
+    'trace',
+    'wtf',
 )
 
 
@@ -43,9 +56,11 @@ def main(argv: list[str] | None = None) -> int | str:
     if genuine:
         os.execv(genuine, [genuine, *words])
     parser = argparse.ArgumentParser(
-        prog='ros2', description='ros2 is an extensible command-line tool for ROS 2 (embedded).')
+        prog='ros2', description='ros2 is an extensible command-line tool for ROS 2 (embedded).'
+    )
     subparsers: Any = parser.add_subparsers(
-        title='Commands', metavar='Call `ros2 <command> -h` for more detailed usage.')
+        title='Commands', metavar='Call `ros2 <command> -h` for more detailed usage.'
+    )
     if words and words[0] in ABSENT:
         return f"'ros2 {words[0]}' is not part of the embedded ROS 2 runtime; it needs ROS 2 itself"
     for name, summary in COMMANDS.items():
@@ -64,8 +79,11 @@ def main(argv: list[str] | None = None) -> int | str:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ValueError, RuntimeError, NotImplementedError) as error:
-        return f'{type(error).__name__}: {error}' if isinstance(
-            error, NotImplementedError) else str(error)
+        return (
+            f'{type(error).__name__}: {error}'
+            if isinstance(error, NotImplementedError)
+            else str(error)
+        )
 
 
 if __name__ == '__main__':

@@ -24,8 +24,10 @@ def show_list(options: argparse.Namespace) -> int:
     """Print the names of the nodes."""
     with discovered() as node:
         names = sorted(
-            name for name in node.get_fully_qualified_node_names()
-            if options.all or not is_hidden(name))
+            name
+            for name in node.get_fully_qualified_node_names()
+            if options.all or not is_hidden(name)
+        )
     if options.count_nodes:
         print(len(names))
     else:

@@ -17,10 +17,15 @@ from rcl_interfaces.srv import (
 from ros2cli.graph import cli_node, discovered, is_hidden, wait_for
 
 TYPE_WORDS = {
-    'BOOL': 'Boolean value is:', 'INTEGER': 'Integer value is:', 'DOUBLE': 'Double value is:',
-    'STRING': 'String value is:', 'BYTE_ARRAY': 'Byte values are:',
-    'BOOL_ARRAY': 'Boolean values are:', 'INTEGER_ARRAY': 'Integer values are:',
-    'DOUBLE_ARRAY': 'Double values are:', 'STRING_ARRAY': 'String values are:',
+    'BOOL': 'Boolean value is:',
+    'INTEGER': 'Integer value is:',
+    'DOUBLE': 'Double value is:',
+    'STRING': 'String value is:',
+    'BYTE_ARRAY': 'Byte values are:',
+    'BOOL_ARRAY': 'Boolean values are:',
+    'INTEGER_ARRAY': 'Integer values are:',
+    'DOUBLE_ARRAY': 'Double values are:',
+    'STRING_ARRAY': 'String values are:',
 }
 
 
@@ -56,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(node: Any, target: str, kind: Any, service: str, **fields: Any) -> Any:
     """Call a parameter service of a node; raise ParamError when the node does not answer."""
     import rclpy
+
     full = target if target.startswith('/') else f'/{target}'
     client = node.create_client(kind, f'{full}/{service}')
     if not client.wait_for_service(3.0):
@@ -78,6 +84,7 @@ def names_of(node: Any, target: str) -> list[str]:
 def values_of(node: Any, target: str, names: list[str]) -> list[Any]:
     """Return parameters of a node; raise ParamError for a name that is not declared."""
     from rclpy.parameter import Parameter, parameter_value_to_python
+
     response = call(node, target, GetParameters, 'get_parameters', names=names)
     if len(response.values) != len(names):
         raise ParamError('Parameter not set')
@@ -110,7 +117,7 @@ def show_list(options: argparse.Namespace) -> int:
 def show_value(options: argparse.Namespace) -> int:
     """Print a value."""
     with cli_node() as node:
-        parameter, = values_of(node, options.node_name, [options.parameter_name])
+        (parameter,) = values_of(node, options.node_name, [options.parameter_name])
     if parameter.value is None:
         raise ParamError('Parameter not set')
     words = TYPE_WORDS[parameter.type_.name]
@@ -122,11 +129,12 @@ def set_value(options: argparse.Namespace) -> int:
     """Set a value."""
     from rcl_interfaces.msg import Parameter
     from rclpy.parameter import get_parameter_value
-    message = Parameter(
-        name=options.parameter_name, value=get_parameter_value(options.value))
+
+    message = Parameter(name=options.parameter_name, value=get_parameter_value(options.value))
     with cli_node() as node:
         response = call(
-            node, options.node_name, SetParameters, 'set_parameters', parameters=[message])
+            node, options.node_name, SetParameters, 'set_parameters', parameters=[message]
+        )
     result = response.results[0]
     if not result.successful:
         raise ParamError(f'Setting parameter failed: {result.reason}')
@@ -137,9 +145,15 @@ def set_value(options: argparse.Namespace) -> int:
 def show_descriptions(options: argparse.Namespace) -> int:
     """Print types, descriptions and limits."""
     from rclpy.parameter import Parameter
+
     with cli_node() as node:
-        response = call(node, options.node_name, DescribeParameters, 'describe_parameters',
-                        names=options.parameter_names)
+        response = call(
+            node,
+            options.node_name,
+            DescribeParameters,
+            'describe_parameters',
+            names=options.parameter_names,
+        )
     if not response.descriptors:
         raise ParamError(f'Parameter not declared: {", ".join(options.parameter_names)}')
     for found in response.descriptors:
@@ -151,8 +165,11 @@ def show_descriptions(options: argparse.Namespace) -> int:
         constraints = [
             f'    {label}: {value}'
             for limits in [*found.integer_range, *found.floating_point_range]
-            for label, value in (('Min value', limits.from_value), ('Max value', limits.to_value),
-                                 ('Step', limits.step))
+            for label, value in (
+                ('Min value', limits.from_value),
+                ('Max value', limits.to_value),
+                ('Step', limits.step),
+            )
             if label != 'Step' or value
         ]
         if found.read_only:

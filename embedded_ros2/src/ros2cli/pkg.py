@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     prefix.add_argument('package_name')
     prefix.set_defaults(main=show_prefix)
     executables = verbs.add_parser(
-        'executables', help='Output a list of package specific executables')
+        'executables', help='Output a list of package specific executables'
+    )
     executables.add_argument('--full-path', action='store_true', help='show full paths')
     executables.add_argument('package_name', nargs='?')
     executables.set_defaults(main=show_executables)
@@ -49,8 +50,7 @@ def show_prefix(options: argparse.Namespace) -> int | str:
 
 def show_executables(options: argparse.Namespace) -> int | str:
     """Print the executables of one package, or of all."""
-    names = [options.package_name] if options.package_name else sorted(
-        get_packages_with_prefixes())
+    names = [options.package_name] if options.package_name else sorted(get_packages_with_prefixes())
     for name in names:
         try:
             paths = get_executable_paths(name)

@@ -56,6 +56,7 @@ def run_child(command: list[str]) -> int:
 def in_foreground() -> bool:
     """Whether a terminal sends Ctrl-C to this process group, and so to the child as well."""
     import os
+
     try:
         with open('/dev/tty') as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()

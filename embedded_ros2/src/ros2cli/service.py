@@ -20,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument('-t', '--show-types', action='store_true', help='show the types')
     listing.add_argument('-c', '--count-services', action='store_true', help='show the number')
     listing.add_argument(
-        '--include-hidden-services', action='store_true', help='show hidden services as well')
+        '--include-hidden-services', action='store_true', help='show hidden services as well'
+    )
     listing.set_defaults(main=show_list)
     kind = verbs.add_parser('type', help="Output a service's type")
     kind.add_argument('service_name')
@@ -45,7 +46,8 @@ def show_type(options: argparse.Namespace) -> int:
     """Print the type of a service."""
     with cli_node() as node:
         found = wait_for(
-            lambda: dict(node.get_service_names_and_types()).get(options.service_name), 3.0)
+            lambda: dict(node.get_service_names_and_types()).get(options.service_name), 3.0
+        )
     for kind in found or ():
         print(kind)
     return 0 if found else 1
@@ -54,6 +56,7 @@ def show_type(options: argparse.Namespace) -> int:
 def call_service(options: argparse.Namespace) -> int | str:
     """Call a service and print the response."""
     import rclpy
+
     try:
         service = get_service(options.service_type)
     except ModuleNotFoundError:

@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument('-t', '--show-types', action='store_true', help='show the types')
     listing.add_argument('-c', '--count-topics', action='store_true', help='show the number')
     listing.add_argument(
-        '--include-hidden-topics', action='store_true', help='show hidden topics as well')
+        '--include-hidden-topics', action='store_true', help='show hidden topics as well'
+    )
     listing.set_defaults(main=show_list)
     kind = verbs.add_parser('type', help="Print a topic's type")
     kind.add_argument('topic_name')
@@ -42,7 +43,8 @@ def show_type(options: argparse.Namespace) -> int:
     """Print the type of a topic."""
     with cli_node() as node:
         found = wait_for(
-            lambda: dict(node.get_topic_names_and_types()).get(options.topic_name), 3.0)
+            lambda: dict(node.get_topic_names_and_types()).get(options.topic_name), 3.0
+        )
     for kind in found or ():
         print(kind)
     return 0 if found else 1
@@ -55,8 +57,11 @@ def show_info(options: argparse.Namespace) -> int | str:
         types = dict(node.get_topic_names_and_types()).get(name)
         if types is None:
             return f"Unknown topic '{name}'"
-        print(f'Type: {types[0] if len(types) == 1 else types}\n' if options.verbose
-              else f'Type: {types[0] if len(types) == 1 else types}')
+        print(
+            f'Type: {types[0] if len(types) == 1 else types}\n'
+            if options.verbose
+            else f'Type: {types[0] if len(types) == 1 else types}'
+        )
         for title, endpoints in (
             ('Publisher', node.get_publishers_info_by_topic(name)),
             ('Subscription', node.get_subscriptions_info_by_topic(name)),

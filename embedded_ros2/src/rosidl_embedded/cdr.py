@@ -59,7 +59,11 @@ class _Code:
     def __init__(self, signature: str) -> None:
         self.lines = [f'def {signature}:']
         self.names: dict[str, Any] = {
-            'ZEROS': ZEROS, 'array': array, 'np': np, 'new': object.__new__}
+            'ZEROS': ZEROS,
+            'array': array,
+            'np': np,
+            'new': object.__new__,
+        }
         self.pending: list[tuple[str, str]] = []
         self.count = 0
 
@@ -194,6 +198,7 @@ def _read_many(code: _Code, target: str, field: Field) -> None:
 
 def _message_class(name: str) -> type:
     from rosidl_embedded.message import message_class
+
     return message_class(name)
 
 

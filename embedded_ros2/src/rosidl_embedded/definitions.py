@@ -88,16 +88,22 @@ def _register_service(store: Typestore, name: str) -> None:
     """Add the event and service structures, which exist only to be hashed."""
     nested = {part: (Nodetype.NAME, f'{name}_{part}') for part in ('Request', 'Response', 'Event')}
     fields: Any = store.fielddefs
-    fields[f'{name}_Event'] = ([], [
-        ('info', (Nodetype.NAME, 'service_msgs/msg/ServiceEventInfo')),
-        ('request', (Nodetype.SEQUENCE, (nested['Request'], 1))),
-        ('response', (Nodetype.SEQUENCE, (nested['Response'], 1))),
-    ])
-    fields[name] = ([], [
-        ('request_message', nested['Request']),
-        ('response_message', nested['Response']),
-        ('event_message', nested['Event']),
-    ])
+    fields[f'{name}_Event'] = (
+        [],
+        [
+            ('info', (Nodetype.NAME, 'service_msgs/msg/ServiceEventInfo')),
+            ('request', (Nodetype.SEQUENCE, (nested['Request'], 1))),
+            ('response', (Nodetype.SEQUENCE, (nested['Response'], 1))),
+        ],
+    )
+    fields[name] = (
+        [],
+        [
+            ('request_message', nested['Request']),
+            ('response_message', nested['Response']),
+            ('event_message', nested['Event']),
+        ],
+    )
 
 
 @functools.cache
@@ -134,4 +140,4 @@ def names(package: str, kind: str) -> list[str]:
     """Return the short names of the types of a package; kind is ``msg`` or ``srv``."""
     known = SERVICES if kind == 'srv' else typestore().fielddefs
     prefix = f'{package}/{kind}/'
-    return sorted(name[len(prefix):] for name in known if name.startswith(prefix))
+    return sorted(name[len(prefix) :] for name in known if name.startswith(prefix))

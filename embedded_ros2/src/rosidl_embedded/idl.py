@@ -15,10 +15,20 @@ from rosidl_embedded.definitions import Field, Form, definition
 
 types: Any = cyclonedds.idl.types
 _BASES: dict[str, Any] = {
-    'bool': bool, 'byte': types.byte, 'char': types.uint8, 'string': str,
-    'int8': types.int8, 'int16': types.int16, 'int32': types.int32, 'int64': types.int64,
-    'uint8': types.uint8, 'uint16': types.uint16, 'uint32': types.uint32, 'uint64': types.uint64,
-    'float32': types.float32, 'float64': types.float64,
+    'bool': bool,
+    'byte': types.byte,
+    'char': types.uint8,
+    'string': str,
+    'int8': types.int8,
+    'int16': types.int16,
+    'int32': types.int32,
+    'int64': types.int64,
+    'uint8': types.uint8,
+    'uint16': types.uint16,
+    'uint32': types.uint32,
+    'uint64': types.uint64,
+    'float32': types.float32,
+    'float64': types.float64,
 }
 
 

@@ -96,7 +96,8 @@ def _default(field: Field, nested: type | None) -> Callable[[], Any]:
 def _property(field: Field, nested: type | None) -> property:
     slot = f'_{field.name}'
     return property(
-        lambda self: getattr(self, slot), make_setter(field, nested),
+        lambda self: getattr(self, slot),
+        make_setter(field, nested),
         doc=f"Message field '{field.name}'.",
     )
 
@@ -135,10 +136,14 @@ def service_class(name: str) -> type:
     if name not in SERVICES:
         raise KeyError(name)
     package, kind, short = name.split('/')
-    return type(short, (), {
-        '__module__': f'{package}.{kind}',
-        '__doc__': f'Interface {name}.',
-        'TYPE_NAME': name,
-        'Request': message_class(f'{name}_Request'),
-        'Response': message_class(f'{name}_Response'),
-    })
+    return type(
+        short,
+        (),
+        {
+            '__module__': f'{package}.{kind}',
+            '__doc__': f'Interface {name}.',
+            'TYPE_NAME': name,
+            'Request': message_class(f'{name}_Request'),
+            'Response': message_class(f'{name}_Response'),
+        },
+    )

@@ -62,8 +62,10 @@ def _checked_sequence(field: Field, value: Any, accepts: Callable[[Any], bool], 
     fits = not size or (len(value) == size if field.form is Form.ARRAY else len(value) <= size)
     limit = '' if not size else f' and length {"" if field.form is Form.ARRAY else "<= "}{size}'
     assert (
-        isinstance(value, (Sequence, Set, array)) and not isinstance(value, str)
-        and fits and all(map(accepts, value))
+        isinstance(value, (Sequence, Set, array))
+        and not isinstance(value, str)
+        and fits
+        and all(map(accepts, value))
     ), f"The '{field.name}' field must be a set or sequence{limit}, each value {words}"
     return value
 
@@ -88,9 +90,11 @@ def _array_setter(field: Field) -> Setter:
     def set_array(self: Any, value: Any) -> None:
         if isinstance(value, array):
             assert value.typecode == typecode, (
-                f"The '{field.name}' array.array() must have the type code of '{typecode}'")
+                f"The '{field.name}' array.array() must have the type code of '{typecode}'"
+            )
             assert not field.size or len(value) <= field.size, (
-                f"The '{field.name}' array.array() must have a size <= {field.size}")
+                f"The '{field.name}' array.array() must have a size <= {field.size}"
+            )
         else:
             if not (bytes_like and isinstance(value, (bytes, bytearray))):
                 _checked_sequence(field, value, accepts, words)
@@ -108,9 +112,11 @@ def _numpy_setter(field: Field) -> Setter:
     def set_numpy(self: Any, value: Any) -> None:
         if isinstance(value, np.ndarray):
             assert value.dtype == dtype, (
-                f"The '{field.name}' numpy.ndarray() must have the dtype of '{dtype}'")
+                f"The '{field.name}' numpy.ndarray() must have the dtype of '{dtype}'"
+            )
             assert value.size == field.size, (
-                f"The '{field.name}' numpy.ndarray() must have a size of {field.size}")
+                f"The '{field.name}' numpy.ndarray() must have a size of {field.size}"
+            )
         else:
             value = np.array(_checked_sequence(field, value, accepts, words), dtype=dtype)
         setattr(self, slot, value)

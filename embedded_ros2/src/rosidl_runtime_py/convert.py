@@ -23,12 +23,16 @@ class _Dumper(yaml.SafeDumper):
 
 
 _Dumper.add_representer(
-    OrderedDict, lambda dumper, value: dumper.represent_mapping('tag:yaml.org,2002:map',
-                                                                value.items()))
+    OrderedDict,
+    lambda dumper, value: dumper.represent_mapping('tag:yaml.org,2002:map', value.items()),
+)
 
 
 def message_to_ordereddict(
-    msg: Message, *, truncate_length: int | None = None, no_arr: bool = False,
+    msg: Message,
+    *,
+    truncate_length: int | None = None,
+    no_arr: bool = False,
     no_str: bool = False,
 ) -> OrderedDict[str, Any]:
     """Return the fields of a message, nested ones as dictionaries."""
@@ -42,8 +46,7 @@ def message_to_ordereddict(
 def _plain(value: Any, kind: str, limits: tuple[int | None, bool, bool]) -> Any:
     length, no_arr, no_str = limits
     if isinstance(value, Message):
-        return message_to_ordereddict(
-            value, truncate_length=length, no_arr=no_arr, no_str=no_str)
+        return message_to_ordereddict(value, truncate_length=length, no_arr=no_arr, no_str=no_str)
     if isinstance(value, bytes):
         return value[0]
     if isinstance(value, str):
@@ -55,35 +58,49 @@ def _plain(value: Any, kind: str, limits: tuple[int | None, bool, bool]) -> Any:
     if no_arr:
         return f'<{_sequence_words(kind)}, length: {len(value)}>'
     shown = value if length is None else value[:length]
-    items = [_plain(item, kind, limits) for item in (
-        shown.tolist() if isinstance(shown, (array, np.ndarray)) else shown)]
+    items = [
+        _plain(item, kind, limits)
+        for item in (shown.tolist() if isinstance(shown, (array, np.ndarray)) else shown)
+    ]
     return [*items, '...'] if len(shown) < len(value) else items
 
 
 def _sequence_words(kind: str) -> str:
     if kind.startswith('sequence<'):
-        return f'sequence type: {kind[len("sequence<"):-1]}'
+        return f'sequence type: {kind[len("sequence<") : -1]}'
     return f'array type: {kind}'
 
 
 def message_to_yaml(
-    msg: Message, *, truncate_length: int | None = None, no_arr: bool = False,
-    no_str: bool = False, flow_style: bool = False,
+    msg: Message,
+    *,
+    truncate_length: int | None = None,
+    no_arr: bool = False,
+    no_str: bool = False,
+    flow_style: bool = False,
 ) -> str:
     """Return a message as YAML."""
     fields = message_to_ordereddict(
-        msg, truncate_length=truncate_length, no_arr=no_arr, no_str=no_str)
-    return str(yaml.dump(
-        fields, Dumper=_Dumper, default_flow_style=flow_style, allow_unicode=True, width=10**9))
+        msg, truncate_length=truncate_length, no_arr=no_arr, no_str=no_str
+    )
+    return str(
+        yaml.dump(
+            fields, Dumper=_Dumper, default_flow_style=flow_style, allow_unicode=True, width=10**9
+        )
+    )
 
 
 def message_to_csv(
-    msg: Message, *, truncate_length: int | None = None, no_arr: bool = False,
+    msg: Message,
+    *,
+    truncate_length: int | None = None,
+    no_arr: bool = False,
     no_str: bool = False,
 ) -> str:
     """Return the values of a message with commas between them."""
     fields = message_to_ordereddict(
-        msg, truncate_length=truncate_length, no_arr=no_arr, no_str=no_str)
+        msg, truncate_length=truncate_length, no_arr=no_arr, no_str=no_str
+    )
     return ','.join(_leaves(fields))
 
 

@@ -13,7 +13,9 @@ from rosidl_embedded.primitives import PRIMITIVES
 
 
 def set_message_fields(
-    msg: Message, values: dict[str, Any], expand_header_auto: bool = False,
+    msg: Message,
+    values: dict[str, Any],
+    expand_header_auto: bool = False,
     expand_time_now: bool = False,
 ) -> None:
     """Set fields of a message; ``auto`` for a header and ``now`` for a time mean the present.

@@ -17,7 +17,8 @@ def _find(identifier: str, kind: str, find: Any) -> Any:
         return find('/'.join(parts))
     except KeyError:
         raise ModuleNotFoundError(
-            f"No module named '{parts[0]}.{kind}' with '{parts[-1]}'") from None
+            f"No module named '{parts[0]}.{kind}' with '{parts[-1]}'"
+        ) from None
 
 
 def get_message(identifier: str) -> Any:

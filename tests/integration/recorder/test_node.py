@@ -103,8 +103,8 @@ class Bench:
         self.root = tmp_path / 'ds'
         values = {
             'contract': str(contract), 'repo_id': 'me/lab', 'single_task': 'wave',
-            'start': 'manual', 'root': str(self.root), 'fps': 20, 'episode_time_s': 30.0, 'reset_time_s': 30.0,
-            'num_episodes': 10, 'max_gap_s': 0.5, **parameters,
+            'start': 'manual', 'root': str(self.root), 'fps': 20, 'episode_time_s': 30.0,
+            'reset_time_s': 30.0, 'num_episodes': 10, 'max_gap_s': 0.5, **parameters,
         }  # fmt: skip
         self.stop = Stop()
         self.lab = Lab()

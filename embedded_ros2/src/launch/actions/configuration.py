@@ -16,26 +16,34 @@ class DeclareLaunchArgument(Action):
     """Declares an argument; its value becomes a launch configuration."""
 
     def __init__(
-        self, name: str, *, default_value: Any = None, description: str | None = None,
-        choices: list[str] | None = None, **kwargs: Any,
+        self,
+        name: str,
+        *,
+        default_value: Any = None,
+        description: str | None = None,
+        choices: list[str] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if choices is not None and not choices:
             raise ValueError('"choices" must be a non-empty list of strings')
         if isinstance(default_value, str) and choices and default_value not in choices:
             raise ValueError(
-                f'Provided default_value "{default_value}" is not in provided choices '
-                f'"{choices}".')
+                f'Provided default_value "{default_value}" is not in provided choices "{choices}".'
+            )
         self.name = name
         self.default_value = (
-            None if default_value is None else normalize_to_list_of_substitutions(default_value))
+            None if default_value is None else normalize_to_list_of_substitutions(default_value)
+        )
         self.choices = choices
         if description is None:
             self.description = (
-                'no description given' if choices is None else f'One of the following: {choices}')
+                'no description given' if choices is None else f'One of the following: {choices}'
+            )
         else:
             self.description = (
-                description if choices is None else f'{description}. Valid choices are: {choices}')
+                description if choices is None else f'{description}. Valid choices are: {choices}'
+            )
 
     def execute(self, context: LaunchContext) -> None:
         """Set the default unless a value was given; refuse values that are no choices."""
@@ -43,14 +51,17 @@ class DeclareLaunchArgument(Action):
             if self.default_value is None:
                 raise RuntimeError(
                     f'Required launch argument "{self.name}" (description: "{self.description}") '
-                    'was not provided')
+                    'was not provided'
+                )
             context.launch_configurations[self.name] = perform_substitutions(
-                context, self.default_value)
+                context, self.default_value
+            )
         value = context.launch_configurations[self.name]
         if self.choices is not None and value not in self.choices:
             raise RuntimeError(
                 f'Argument "{self.name}" provided value "{value}" is not valid. '
-                f'Valid options are: {self.choices}')
+                f'Valid options are: {self.choices}'
+            )
 
 
 class SetLaunchConfiguration(Action):
@@ -107,7 +118,11 @@ class AppendEnvironmentVariable(Action):
     """Appends to an environment variable, or prepends."""
 
     def __init__(
-        self, name: Any, value: Any, prepend: bool = False, separator: str = os.pathsep,
+        self,
+        name: Any,
+        value: Any,
+        prepend: bool = False,
+        separator: str = os.pathsep,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

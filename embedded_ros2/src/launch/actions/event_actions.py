@@ -96,8 +96,11 @@ class TimerAction(Action):
 
     def execute(self, context: LaunchContext) -> None:
         """Start the timer."""
-        period = self.period if isinstance(self.period, (int, float)) else \
-            perform_substitutions(context, self.period)
+        period = (
+            self.period
+            if isinstance(self.period, (int, float))
+            else perform_substitutions(context, self.period)
+        )
         loop = asyncio.get_running_loop()
         self._done = loop.create_future()
 
@@ -109,9 +112,16 @@ class TimerAction(Action):
             return as_entities(self.actions)
 
         self._handle = loop.call_later(float(period), fire)
-        context.register_event_handler(EventHandler(
-            matcher=lambda event: isinstance(event, TimerEvent) and event.timer_action is self,
-            entities=visit, handle_once=True))
-        context.register_event_handler(EventHandler(
-            matcher=lambda event: isinstance(event, ShutdownEvent),
-            entities=lambda event, context: self.cancel()))
+        context.register_event_handler(
+            EventHandler(
+                matcher=lambda event: isinstance(event, TimerEvent) and event.timer_action is self,
+                entities=visit,
+                handle_once=True,
+            )
+        )
+        context.register_event_handler(
+            EventHandler(
+                matcher=lambda event: isinstance(event, ShutdownEvent),
+                entities=lambda event, context: self.cancel(),
+            )
+        )

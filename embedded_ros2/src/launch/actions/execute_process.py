@@ -36,12 +36,25 @@ class ExecuteProcess(Action):
     """
 
     def __init__(
-        self, *, cmd: Iterable[Any], prefix: Any = None, name: Any = None, cwd: Any = None,
-        env: dict[Any, Any] | None = None, additional_env: dict[Any, Any] | None = None,
-        shell: bool = False, sigterm_timeout: Any = None, sigkill_timeout: Any = None,
-        emulate_tty: bool = False, output: Any = 'log',
-        log_cmd: bool = False, on_exit: Any = None, respawn: Any = False,
-        respawn_delay: float | None = None, respawn_max_retries: int = -1, **kwargs: Any,
+        self,
+        *,
+        cmd: Iterable[Any],
+        prefix: Any = None,
+        name: Any = None,
+        cwd: Any = None,
+        env: dict[Any, Any] | None = None,
+        additional_env: dict[Any, Any] | None = None,
+        shell: bool = False,
+        sigterm_timeout: Any = None,
+        sigkill_timeout: Any = None,
+        emulate_tty: bool = False,
+        output: Any = 'log',
+        log_cmd: bool = False,
+        on_exit: Any = None,
+        respawn: Any = False,
+        respawn_delay: float | None = None,
+        respawn_max_retries: int = -1,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.cmd = [normalize_to_list_of_substitutions(part) for part in cmd]
@@ -50,7 +63,8 @@ class ExecuteProcess(Action):
         self._shell = shell
         self._timeouts = (
             sigterm_timeout or LaunchConfiguration('sigterm_timeout', default=5),
-            sigkill_timeout or LaunchConfiguration('sigkill_timeout', default=5))
+            sigkill_timeout or LaunchConfiguration('sigkill_timeout', default=5),
+        )
         self._emulate_tty, self._output = emulate_tty, output
         self._log_cmd = log_cmd
         self._on_exit = on_exit
@@ -86,14 +100,23 @@ class ExecuteProcess(Action):
         env.update(self._performed(context, self._additional_env))
         cwd = perform_substitutions(context, self._cwd) if self._cwd is not None else None
         self._limits_s = [float(perform_substitutions(context, t)) for t in self._timeouts]
-        self._may_respawn = self._respawn if isinstance(self._respawn, bool) else \
-            perform_substitutions(context, self._respawn).strip().lower() in ('true', '1')
+        self._may_respawn = (
+            self._respawn
+            if isinstance(self._respawn, bool)
+            else perform_substitutions(context, self._respawn).strip().lower() in ('true', '1')
+        )
         output = self._output
         if not isinstance(output, dict):
             output = perform_substitutions(context, output)
         self._logger = get_logger(name)
         self.process_details = {
-            'action': self, 'name': name, 'cmd': words, 'cwd': cwd, 'env': env, 'pid': 0}
+            'action': self,
+            'name': name,
+            'cmd': words,
+            'cwd': cwd,
+            'env': env,
+            'pid': 0,
+        }
         self._router = OutputRouter(name, output, self.process_details, context)
         self._register(context)
         loop = asyncio.get_running_loop()
@@ -120,9 +143,12 @@ class ExecuteProcess(Action):
         for handler in self._handlers:
             context.register_event_handler(handler)
         if self._on_exit is not None:
-            context.register_event_handler(EventHandler(
-                matcher=lambda e: isinstance(e, ProcessExited) and e.action is self,
-                entities=self._on_exit))
+            context.register_event_handler(
+                EventHandler(
+                    matcher=lambda e: isinstance(e, ProcessExited) and e.action is self,
+                    entities=self._on_exit,
+                )
+            )
 
     def _on_shutdown(self, event: Event, context: LaunchContext) -> None:
         self._shutting_down = True
@@ -149,7 +175,8 @@ class ExecuteProcess(Action):
         self._timers = [
             loop.call_later(term_s, self._escalate, signal.SIGINT, signal.SIGTERM, term_s),
             loop.call_later(
-                term_s + kill_s, self._escalate, signal.SIGTERM, signal.SIGKILL, kill_s),
+                term_s + kill_s, self._escalate, signal.SIGTERM, signal.SIGKILL, kill_s
+            ),
         ]
         if send_sigint:
             self._send(signal.SIGINT)
@@ -158,7 +185,8 @@ class ExecuteProcess(Action):
         name = self.process_details['name'] if self.process_details else ''
         self._logger.error(
             f"process[{name}] failed to terminate '{after_s}' seconds after receiving "
-            f"'{sent.name}', escalating to '{now.name}'")
+            f"'{sent.name}', escalating to '{now.name}'"
+        )
         self._send(now)
 
     def _send(self, number: signal.Signals) -> None:
@@ -214,23 +242,30 @@ class ExecuteProcess(Action):
         if code == 0:
             self._logger.info(f'process has finished cleanly [pid {pid}]')
         else:
-            self._logger.error(
-                f"process has died [pid {pid}, exit code {code}, cmd '{command}'].")
+            self._logger.error(f"process has died [pid {pid}, exit code {code}, cmd '{command}'].")
         context.emit_event_sync(ProcessExited(returncode=code, **self.process_details))
         return await self._wants_respawn(context)
 
     async def _spawn(self, words: list[str], stdout: int, stderr: int) -> Any:
         assert self.process_details is not None
         options: dict[str, Any] = {
-            'cwd': self.process_details['cwd'], 'env': self.process_details['env'],
-            'stdin': subprocess.PIPE, 'stdout': stdout, 'stderr': stderr}
+            'cwd': self.process_details['cwd'],
+            'env': self.process_details['env'],
+            'stdin': subprocess.PIPE,
+            'stdout': stdout,
+            'stderr': stderr,
+        }
         if self._shell:
             return await asyncio.create_subprocess_shell(' '.join(words), **options)
         return await asyncio.create_subprocess_exec(*words, **options)
 
     async def _wants_respawn(self, context: LaunchContext) -> bool:
-        if not self._may_respawn or self._shutting_down or context.is_shutdown \
-                or self._respawn_retries == 0:
+        if (
+            not self._may_respawn
+            or self._shutting_down
+            or context.is_shutdown
+            or self._respawn_retries == 0
+        ):
             return False
         self._respawn_retries -= 1
         if self._respawn_delay:

@@ -26,8 +26,12 @@ class OpaqueFunction(Action):
     """Calls a function (context, *args, **kwargs) that may return entities."""
 
     def __init__(
-        self, *, function: Callable[..., Any], args: Iterable[Any] | None = None,
-        kwargs: dict[str, Any] | None = None, **options: Any,
+        self,
+        *,
+        function: Callable[..., Any],
+        args: Iterable[Any] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self._function = function
@@ -55,8 +59,13 @@ class GroupAction(Action):
     """Entities with a scope of configurations and environment of their own."""
 
     def __init__(
-        self, actions: Iterable[Any], *, scoped: bool = True, forwarding: bool = True,
-        launch_configurations: dict[Any, Any] | None = None, **kwargs: Any,
+        self,
+        actions: Iterable[Any],
+        *,
+        scoped: bool = True,
+        forwarding: bool = True,
+        launch_configurations: dict[Any, Any] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not forwarding:
@@ -76,7 +85,10 @@ class GroupAction(Action):
         if not self._scoped:
             return entities
         return [
-            PushLaunchConfigurations(), PushEnvironment(), *entities, PopEnvironment(),
+            PushLaunchConfigurations(),
+            PushEnvironment(),
+            *entities,
+            PopEnvironment(),
             PopLaunchConfigurations(),
         ]
 
@@ -96,7 +108,11 @@ class IncludeLaunchDescription(Action):
     """Includes another launch description, with arguments for it."""
 
     def __init__(
-        self, launch_description_source: Any, *, launch_arguments: Any = None, **kwargs: Any,
+        self,
+        launch_description_source: Any,
+        *,
+        launch_arguments: Any = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not isinstance(launch_description_source, LaunchDescriptionSource):
@@ -104,11 +120,13 @@ class IncludeLaunchDescription(Action):
         self.launch_description_source = launch_description_source
         arguments = launch_arguments or ()
         self.launch_arguments = list(
-            arguments.items() if isinstance(arguments, dict) else arguments)
+            arguments.items() if isinstance(arguments, dict) else arguments
+        )
 
     def describe_sub_entities(self) -> list[Any]:
         """Return the included description when its path is known without launching."""
         from launch.launch_context import LaunchContext
+
         try:
             return [self.launch_description_source.get_launch_description(LaunchContext())]
         except Exception:
@@ -118,8 +136,10 @@ class IncludeLaunchDescription(Action):
         """Return the arguments as configurations and the description."""
         path = os.path.abspath(self.launch_description_source.location(context))
         known = context.get_locals_as_dict()
-        before = {key: known.get(key, '') for key in (
-            'current_launch_file_path', 'current_launch_file_directory')}
+        before = {
+            key: known.get(key, '')
+            for key in ('current_launch_file_path', 'current_launch_file_directory')
+        }
         inside = {
             'current_launch_file_path': path,
             'current_launch_file_directory': os.path.dirname(path),

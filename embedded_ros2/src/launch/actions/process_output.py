@@ -41,7 +41,10 @@ class OutputRouter:
     """Sends the lines of one process to the console, the log file and event handlers."""
 
     def __init__(
-        self, name: str, output: str | dict[str, Any], details: dict[str, Any],
+        self,
+        name: str,
+        output: str | dict[str, Any],
+        details: dict[str, Any],
         context: LaunchContext,
     ) -> None:
         self._name = name
@@ -99,8 +102,9 @@ class ProcessOutput:
         """Close the writing ends, then read until the process has closed its own."""
         for _, writing in self._pairs.values():
             os.close(writing)
-        await asyncio.gather(*(
-            self._read(reading, fd, router) for fd, (reading, _) in self._pairs.items()))
+        await asyncio.gather(
+            *(self._read(reading, fd, router) for fd, (reading, _) in self._pairs.items())
+        )
 
     @staticmethod
     async def _read(descriptor: int, fd: int, router: OutputRouter) -> None:

@@ -17,7 +17,11 @@ class Shutdown(Event):
     name = 'launch.events.Shutdown'
 
     def __init__(
-        self, *, reason: str = 'reason not given', due_to_sigint: bool = False, **_: Any,
+        self,
+        *,
+        reason: str = 'reason not given',
+        due_to_sigint: bool = False,
+        **_: Any,
     ) -> None:
         self.reason = reason
         self.due_to_sigint = due_to_sigint

@@ -15,8 +15,14 @@ class RunningProcessEvent(Event):
     name = 'launch.events.process.RunningProcessEvent'
 
     def __init__(
-        self, *, action: Any, name: str, cmd: list[str], cwd: str | None,
-        env: dict[str, str] | None, pid: int,
+        self,
+        *,
+        action: Any,
+        name: str,
+        cmd: list[str],
+        cwd: str | None,
+        env: dict[str, str] | None,
+        pid: int,
     ) -> None:
         self.action = action
         self.process_name = name
@@ -91,11 +97,15 @@ class ShutdownProcess(ProcessTargetedEvent):
 
 def matches_name(name: str) -> Callable[[Any], bool]:
     """Return a matcher for processes of a name."""
-    return lambda action: action.process_details is not None and name in (
-        action.process_details['name'], action.process_details['name'].rpartition('-')[0])
+    return lambda action: (
+        action.process_details is not None
+        and name
+        in (action.process_details['name'], action.process_details['name'].rpartition('-')[0])
+    )
 
 
 def matches_pid(pid: int) -> Callable[[Any], bool]:
     """Return a matcher for the process of an id."""
     return lambda action: (
-        action.process_details is not None and action.process_details['pid'] == pid)
+        action.process_details is not None and action.process_details['pid'] == pid
+    )

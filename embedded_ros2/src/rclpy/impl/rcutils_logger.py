@@ -54,11 +54,13 @@ class RcutilsLogger:
     def set_level(self, level: LoggingSeverity | int) -> None:
         """Set the threshold of this logger and of those below it."""
         from rclpy import logging
+
         logging.set_logger_level(self.name, level)
 
     def get_effective_level(self) -> LoggingSeverity:
         """Return the threshold that counts for this logger."""
         from rclpy import logging
+
         return logging.get_logger_effective_level(self.name)
 
     def is_enabled_for(self, severity: LoggingSeverity) -> bool:
@@ -73,27 +75,48 @@ class RcutilsLogger:
         return self._log(message, LoggingSeverity(severity), frame, **kwargs)
 
     def _log(
-        self, message: Any, severity: LoggingSeverity, frame: FrameType | None, *,
-        throttle_duration_sec: float | None = None, throttle_time_source_type: Any = None,
-        once: bool = False, skip_first: bool = False, name: str | None = None,
+        self,
+        message: Any,
+        severity: LoggingSeverity,
+        frame: FrameType | None,
+        *,
+        throttle_duration_sec: float | None = None,
+        throttle_time_source_type: Any = None,
+        once: bool = False,
+        skip_first: bool = False,
+        name: str | None = None,
     ) -> bool:
         from rclpy import logging
+
         caller = (frame.f_code.co_filename, frame.f_lineno) if frame else ('', 0)
         if self._severities.setdefault(caller, severity) != severity:
             raise ValueError('Logger severity cannot be changed between calls.')
         if not self.is_enabled_for(severity):
             return False
         if (once or skip_first or throttle_duration_sec is not None) and not self._passes(
-                caller, once, skip_first, throttle_duration_sec, throttle_time_source_type):
+            caller, once, skip_first, throttle_duration_sec, throttle_time_source_type
+        ):
             return False
-        logging.emit(Record(
-            severity, time.time_ns(), name or self.name, str(message), caller[0],
-            frame.f_code.co_name if frame else '', caller[1]))
+        logging.emit(
+            Record(
+                severity,
+                time.time_ns(),
+                name or self.name,
+                str(message),
+                caller[0],
+                frame.f_code.co_name if frame else '',
+                caller[1],
+            )
+        )
         return True
 
     def _passes(
-        self, caller: tuple[str, int], once: bool, skip_first: bool,
-        throttle_duration_sec: float | None, clock: Any,
+        self,
+        caller: tuple[str, int],
+        once: bool,
+        skip_first: bool,
+        throttle_duration_sec: float | None,
+        clock: Any,
     ) -> bool:
         state = self._callers.setdefault(caller, _CallerState())
         state.calls += 1
@@ -162,7 +185,9 @@ def format_record(record: Record, colour: bool) -> str:
 
 
 _COLOURS = {
-    LoggingSeverity.DEBUG: '\033[32m', LoggingSeverity.INFO: '\033[0m',
-    LoggingSeverity.WARN: '\033[33m', LoggingSeverity.ERROR: '\033[31m',
+    LoggingSeverity.DEBUG: '\033[32m',
+    LoggingSeverity.INFO: '\033[0m',
+    LoggingSeverity.WARN: '\033[33m',
+    LoggingSeverity.ERROR: '\033[31m',
     LoggingSeverity.FATAL: '\033[31m',
 }

@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--field', metavar='FIELD', help='show only a field, such as header.stamp')
     parser.add_argument('-f', '--full-length', action='store_true', help='truncate nothing')
     parser.add_argument(
-        '-l', '--truncate-length', type=int, default=128, help='length of arrays and texts')
+        '-l', '--truncate-length', type=int, default=128, help='length of arrays and texts'
+    )
     parser.add_argument('--no-arr', action='store_true', help='leave arrays out')
     parser.add_argument('--no-str', action='store_true', help='leave texts out')
     parser.add_argument('--flow-style', action='store_true', help='collections in flow style')
@@ -35,13 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int | str:
     """Print the messages of a topic."""
     import rclpy
+
     deadline = None if options.timeout is None else time.monotonic() + options.timeout
     done: list[bool] = []
     with cli_node() as node:
         kind = qos.topic_class(node, options.topic_name, options.message_type, 3.0)
         show = functools.partial(print_message, options, done)
         node.create_subscription(
-            kind, options.topic_name, show, qos.matching(node, options.topic_name, options))
+            kind, options.topic_name, show, qos.matching(node, options.topic_name, options)
+        )
         while not done:
             remaining = None if deadline is None else deadline - time.monotonic()
             if remaining is not None and remaining <= 0:
@@ -62,10 +65,15 @@ def print_message(options: argparse.Namespace, done: list[bool], message: Any) -
             value = _member(value, part)
     limits = {
         'truncate_length': None if options.full_length else options.truncate_length,
-        'no_arr': options.no_arr, 'no_str': options.no_str}
+        'no_arr': options.no_arr,
+        'no_str': options.no_str,
+    }
     if not hasattr(value, 'get_fields_and_field_types'):
-        print(','.join(map(str, value)) if options.csv and not isinstance(value, str)
-              and hasattr(value, '__iter__') else value)
+        print(
+            ','.join(map(str, value))
+            if options.csv and not isinstance(value, str) and hasattr(value, '__iter__')
+            else value
+        )
         if not options.csv:
             print('---', flush=True)
     elif options.csv:

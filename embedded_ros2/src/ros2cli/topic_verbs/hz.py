@@ -18,13 +18,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     qos.add_arguments(parser)
     parser.add_argument('topic_name')
     parser.add_argument(
-        '-w', '--window', type=int, default=DEFAULT_WINDOW_SIZE, help='number of intervals')
+        '-w', '--window', type=int, default=DEFAULT_WINDOW_SIZE, help='number of intervals'
+    )
     parser.set_defaults(main=main)
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the rate of a topic once a second."""
     import rclpy
+
     intervals: deque[float] = deque(maxlen=options.window)
     last: list[float] = []
 
@@ -37,8 +39,12 @@ def main(options: argparse.Namespace) -> int:
     with cli_node() as node:
         kind = qos.topic_class(node, options.topic_name, None, None)
         node.create_subscription(
-            kind, options.topic_name, note, qos.matching(node, options.topic_name, options),
-            raw=True)
+            kind,
+            options.topic_name,
+            note,
+            qos.matching(node, options.topic_name, options),
+            raw=True,
+        )
         shown = 0
         next_print = time.monotonic() + 1.0
         while True:
@@ -54,5 +60,7 @@ def describe(intervals: list[float]) -> str:
     """Return rate, extremes, deviation and number of samples."""
     mean = sum(intervals) / len(intervals)
     deviation = math.sqrt(sum((x - mean) ** 2 for x in intervals) / len(intervals))
-    return (f'average rate: {1 / mean:.3f}\n\tmin: {min(intervals):.3f}s max: '
-            f'{max(intervals):.3f}s std dev: {deviation:.5f}s window: {len(intervals) + 1}')
+    return (
+        f'average rate: {1 / mean:.3f}\n\tmin: {min(intervals):.3f}s max: '
+        f'{max(intervals):.3f}s std dev: {deviation:.5f}s window: {len(intervals) + 1}'
+    )

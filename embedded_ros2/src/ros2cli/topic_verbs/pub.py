@@ -25,14 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('-1', '--once', action='store_true', help='publish one message')
     parser.add_argument('-t', '--times', type=int, default=0, help='publish this many messages')
     parser.add_argument(
-        '-w', '--wait-matching-subscriptions', type=int,
-        help='wait for this many subscriptions (with --once and --times: 1)')
+        '-w',
+        '--wait-matching-subscriptions',
+        type=int,
+        help='wait for this many subscriptions (with --once and --times: 1)',
+    )
     parser.set_defaults(main=main)
 
 
 def main(options: argparse.Namespace) -> int | str:
     """Publish a message, once or again and again."""
     from rclpy.qos import qos_profile_default
+
     if options.rate <= 0:
         return 'rate must be greater than zero'
     times = 1 if options.once else options.times
@@ -44,7 +48,8 @@ def main(options: argparse.Namespace) -> int | str:
         except (AttributeError, TypeError, ValueError, yaml.YAMLError) as error:
             return f'Failed to populate field: {error}'
         publisher = node.create_publisher(
-            kind, options.topic_name, qos.from_options(options, qos_profile_default))
+            kind, options.topic_name, qos.from_options(options, qos_profile_default)
+        )
         wanted = options.wait_matching_subscriptions
         wanted = (1 if times else 0) if wanted is None else wanted
         while publisher.get_subscription_count() < wanted:
