@@ -13,9 +13,9 @@ from rclpy._names import check_node_name, expand, join
 from rclpy._node_entities import NodeEntityList
 from rclpy._node_graph import NodeGraph
 from rclpy._node_parameters import NodeParameters
+from rclpy._node_services import NodeServices
 from rclpy._participant import DATA
 from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
-from rclpy.client import Client
 from rclpy.clock import Clock, ROSClock
 from rclpy.context import Context
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
@@ -34,9 +34,7 @@ from rclpy.qos import (
     as_profile,
     qos_profile_parameter_events,
     qos_profile_rosout_default,
-    qos_profile_services_default,
 )
-from rclpy.service import Service
 from rclpy.subscription import Subscription
 from rclpy.time_source import TimeSource
 from rclpy.timer import Rate, Timer
@@ -48,7 +46,7 @@ from rosidl_embedded.message import Message
 HIDDEN_NODE_PREFIX = '_'
 
 
-class Node(NodeEntityList, NodeParameters, NodeGraph):
+class Node(NodeEntityList, NodeParameters, NodeGraph, NodeServices):
     """A node: publishers, subscriptions, services, clients, timers and parameters."""
 
     PARAM_REL_TOL = 1e-6
@@ -258,76 +256,6 @@ class Node(NodeEntityList, NodeParameters, NodeGraph):
         self.context.participant.listen(reader, notify)
         return subscription
 
-    # Services
-
-    def create_client(
-        self,
-        srv_type: Any,
-        srv_name: str,
-        *,
-        qos_profile: QoSProfile = qos_profile_services_default,
-        callback_group: CallbackGroup | None = None,
-    ) -> Client:
-        """Create a client."""
-        _require_service(srv_type)
-        name = self.resolve_service_name(srv_name)
-        client = Client(
-            srv_type,
-            name,
-            callback_group or self.default_callback_group,
-            qos_profile,
-            self.context,
-            self,
-        )
-        self._connect(client, srv_type, f'rr{name}Reply', 'Response', f'rq{name}Request', 'Request')
-        return client
-
-    def create_service(
-        self,
-        srv_type: Any,
-        srv_name: str,
-        callback: Callable[[Any, Any], Any],
-        *,
-        qos_profile: QoSProfile = qos_profile_services_default,
-        callback_group: CallbackGroup | None = None,
-    ) -> Service:
-        """Create a service; the callback gets (request, response) and returns the response."""
-        _require_service(srv_type)
-        name = self.resolve_service_name(srv_name)
-        service = Service(
-            srv_type,
-            name,
-            callback,
-            callback_group or self.default_callback_group,
-            qos_profile,
-            self,
-        )
-        self._connect(
-            service, srv_type, f'rq{name}Request', 'Request', f'rr{name}Reply', 'Response'
-        )
-        return service
-
-    def _connect(
-        self,
-        entity: Any,
-        srv_type: Any,
-        read_topic: str,
-        read_part: str,
-        write_topic: str,
-        write_part: str,
-    ) -> None:
-        """Give a client or a service its reader and writer."""
-        qos = to_dds(as_profile(entity.qos_profile), type_hash(srv_type.TYPE_NAME))
-        participant = self.context.participant
-        entity.writer = participant.create_writer(
-            write_topic, f'{srv_type.TYPE_NAME}_{write_part}', qos
-        )
-        entity.reader = participant.create_reader(
-            read_topic, f'{srv_type.TYPE_NAME}_{read_part}', qos
-        )
-        self._add(entity, entity.reader, entity.writer)
-        participant.listen(entity.reader, entity.notify)
-
     # Timers and guard conditions
 
     def create_timer(
@@ -427,8 +355,3 @@ def _refuse(name: str, value: Any) -> None:
 def _require_message(msg_type: Any) -> None:
     if not (isinstance(msg_type, type) and issubclass(msg_type, Message)):
         raise NoTypeSupportImportedException(f'{msg_type!r} is not a message type')
-
-
-def _require_service(srv_type: Any) -> None:
-    if not hasattr(srv_type, 'Request') or not hasattr(srv_type, 'Response'):
-        raise NoTypeSupportImportedException(f'{srv_type!r} is not a service type')
