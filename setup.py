@@ -50,12 +50,12 @@ setup(
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
-            'follower = so101_driver.follower_node:main',
-            'leader = so101_driver.leader_node:main',
-            'camera = so101_driver.camera_node:main',
-            'simulator = so101_driver.simulator_node:main',
-            'recorder = recorder_node.node:main',
-            'console = recorder_node.console_node:main',
+            'follower = so101_driver.executables:follower',
+            'leader = so101_driver.executables:leader',
+            'camera = so101_driver.executables:camera',
+            'simulator = so101_driver.executables:simulator',
+            'recorder = recorder_node.executables:recorder',
+            'console = recorder_node.executables:console',
             'validate = recorder_node.validate:main',
         ],
     },

@@ -56,7 +56,7 @@ def status_line(values: Mapping[str, str], width: int) -> str:
     if values.get('pending') == 'true':
         parts.append('take waits: -> next, <- again')
     ages = [
-        f'{_short(key)} {value or "-"}'
+        f'{_short(key)} {_whole(value)}'
         for key, value in values.items()
         if key.startswith('age_ms.')
     ]
@@ -72,6 +72,10 @@ def status_line(values: Mapping[str, str], width: int) -> str:
 
 def _short(key: str) -> str:
     return key.rsplit('.', 1)[-1]
+
+
+def _whole(text: str) -> str:
+    return text.split('.', 1)[0] or '-'
 
 
 def _number(values: Mapping[str, str], key: str) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import shutil
 import sys
 import termios
 import threading
@@ -28,6 +27,7 @@ from so101_driver.errors import DriverError
 
 _RECORDER = '/recorder'
 _KEY_WAIT_S = 0.1
+_WIDTH = 100
 
 
 class ConsoleNode(Node):
@@ -67,12 +67,17 @@ class ConsoleNode(Node):
         if report and report != self._last_report:
             self._last_report = report
             self._line(f'last episode: {report}')
-        width = shutil.get_terminal_size((100, 24)).columns
         with self._write_lock:
-            self._terminal.write('\r\x1b[K' + status_line(self._values, width))
+            self._terminal.write('\r\x1b[K' + status_line(self._values, self._width()))
             self._terminal.flush()
         if self._values.get('state') == State.DONE.value:
             self._stop('the session is over')
+
+    def _width(self) -> int:
+        try:
+            return os.get_terminal_size(self._descriptor).columns
+        except OSError:
+            return _WIDTH
 
     def _read_keys(self) -> None:
         while not self._stop.is_set():

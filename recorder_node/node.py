@@ -37,13 +37,16 @@ _REFRESH_S = 0.5
 _STATUS_EVERY_TICKS = 10
 _HISTORY_S = 1.0
 _MIB = 2**20
+# Discovery takes a moment; what is still missing after that is worth a warning.
+_QUIET_START_NS = 3 * NS
 
 
 class RosClock:
-    """The node's clock and the steady one."""
+    """The node's clock and the steady one; simulated time knows no other."""
 
     def __init__(self, node: Node) -> None:
         self._clock = node.get_clock()
+        self._simulated = bool(node.get_parameter('use_sim_time').value)
 
     def now_ns(self) -> int:
         """ROS time."""
@@ -51,7 +54,7 @@ class RosClock:
 
     def steady_ns(self) -> int:
         """Steady time."""
-        return time.monotonic_ns()
+        return self.now_ns() if self._simulated else time.monotonic_ns()
 
 
 class RecorderNode(Node):
@@ -222,7 +225,8 @@ class RecorderNode(Node):
             why = self._gate() if self.session.saved < self.config.num_episodes else ''
             if why and (event is Event.START or self.config.start == 'auto'):
                 self.message = f'waiting: {why}'
-                self.get_logger().warning(self.message, throttle_duration_sec=5.0)
+                if self.clock.steady_ns() - self._started_ns > _QUIET_START_NS:
+                    self.get_logger().warning(self.message, throttle_duration_sec=5.0)
                 return
             self.command(event)
 

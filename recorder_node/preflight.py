@@ -31,6 +31,7 @@ from so101_driver.arm_config import FollowerConfig, LeaderConfig
 from so101_driver.cameras.config import DEVICE, FILE, SCENE, SIMULATED, CameraConfig
 from so101_driver.errors import CalibrationError, ConfigError
 from so101_driver.parameters import TRUE_WORDS, build, table
+from so101_driver.simulator.motion_file import load_motions
 
 T = TypeVar('T')
 _SIM_PORT_WAIT_S = 30.0
@@ -108,7 +109,7 @@ def plan(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[
             _check_recording(contract, recorder, problems)
         nodes.append(NodePlan('recorder', _values(recorder), 'recorder'))
     if sim:
-        problems.extend(_motion_problems(launch))
+        _check_motion(launch, nodes[0], problems)
     if launch.console and recorder is not None and not problems:
         nodes.append(NodePlan('console', {}, 'console', needed=False))
     if problems:
@@ -298,10 +299,18 @@ def _check_recording(contract: Contract, recorder: RecorderConfig, problems: _Pr
     problems.of(lambda: load_units(recorder.units, recorder.calibration, contract))
 
 
-def _motion_problems(launch: LaunchConfig) -> list[str]:
-    if launch.leader_motion and not Path(_absolute(launch.leader_motion)).is_file():
-        return [f'leader_motion {launch.leader_motion}: no such file']
-    return []
+def _check_motion(launch: LaunchConfig, follower: NodePlan, problems: _Problems) -> None:
+    """Read the whole motion: a row without numbers is better found now than in episode 7."""
+    path = Path(_absolute(launch.leader_motion))
+    if not launch.leader_motion:
+        return
+    if not path.is_file():
+        problems.append(f'leader_motion {launch.leader_motion}: no such file')
+        return
+    file = follower.parameters['calibration']
+    arm = problems.of(lambda: calibration.load(file))
+    if arm is not None:
+        problems.of(lambda: load_motions(str(path), launch.leader_motion_units, arm))
 
 
 def _load_cameras(path: Path) -> dict[str, dict[str, Any]]:

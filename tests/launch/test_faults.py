@@ -11,7 +11,7 @@ import pytest
 from recorder_node.dataset.check import Checker
 from recorder_node.take import leftovers
 from tests.conftest import wait_until
-from tests.launch.session import Launch, launched
+from tests.launch.session import Launch, launched, steady_wait
 
 LONG = {'num_episodes': 9, 'episode_time_s': 60, 'reset_time_s': 60, 'cameras': 'front'}
 
@@ -71,3 +71,20 @@ def test_a_killed_launch_leaves_no_process(tmp_path: Path) -> None:
         session.process.kill()
         session.wait()
     assert_saved_is_whole(session)
+
+
+@pytest.mark.parametrize('after_s', [0.3, 1.2, 2.0, 3.0, 5.5, 8.5])
+def test_ctrl_c_at_any_moment(tmp_path: Path, after_s: float) -> None:
+    """Starting up, waiting, recording, between two episodes, publishing."""
+    with launched(
+        tmp_path, num_episodes=9, episode_time_s=2, reset_time_s=0.5, cameras='front'
+    ) as session:
+        session.wait_for('process started')
+        steady_wait(after_s)
+        session.interrupt()
+        session.wait()
+    assert 'Traceback' not in session.log, session.log
+    if session.root.exists():
+        assert Checker(session.root).run() == []
+    for kept in leftovers(session.root.with_name('ds.recording')):
+        assert f'is kept in {kept}' in session.log

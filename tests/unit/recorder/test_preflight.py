@@ -135,6 +135,12 @@ def test_a_root_that_can_never_be_written(tmp_path: Path) -> None:
     assert 'cannot be written' in refused(given(tmp_path, root=str(file / 'ds')))
 
 
+def test_a_motion_that_cannot_be_replayed_is_named(tmp_path: Path) -> None:
+    file = tmp_path / 'motion.csv'
+    file.write_text('shoulder_pan,elbow\n1,2\n')
+    assert 'motion.csv' in refused(given(tmp_path, leader_motion=str(file)))
+
+
 def test_sizes_of_camera_and_contract_are_compared(tmp_path: Path) -> None:
     text = (REPOSITORY / 'config' / 'cameras.yaml').read_text().replace('640', '320')
     file = tmp_path / 'cameras.yaml'

@@ -1,0 +1,15 @@
+"""Entry points of the recorder's executables; see `so101_driver.executables`."""
+
+from __future__ import annotations
+
+from so101_driver.executables import start
+
+
+def recorder() -> int:
+    """Record."""
+    return start('recorder_node.node')
+
+
+def console() -> int:
+    """Show the status and take keys."""
+    return start('recorder_node.console_node')
