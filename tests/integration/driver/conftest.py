@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip('rclpy')
-
 ROOT = Path(__file__).parents[3]
 SIM = ROOT / 'config' / 'sim'
 TIMEOUT_S = 20.0

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from driver_helpers import wait_for
 
 from so101_driver.arm import ArmOptions, ArmState, So101Arm
 from so101_driver.bus import ServoBus
@@ -21,6 +20,7 @@ from so101_driver.joints import JOINTS
 from so101_driver.registers import Register
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
+from tests.conftest import wait_until
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_goal_is_reached_and_reported_as_written(arm: So101Arm) -> None:
     goal = np.array([0.3, -0.4, 0.2, -0.1, 0.5, 0.8])
     applied = arm.write(goal)
     assert np.all(np.abs(applied.goal_rad - goal) < 0.0008)
-    wait_for(lambda: bool(np.allclose(arm.read().positions_rad, applied.goal_rad, atol=2e-3)))
+    wait_until(lambda: bool(np.allclose(arm.read().positions_rad, applied.goal_rad, atol=2e-3)))
     with pytest.raises(ConfigError, match='finite'):
         arm.write(np.full(6, np.nan))
 

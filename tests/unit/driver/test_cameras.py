@@ -6,7 +6,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from driver_helpers import wait_for
 
 from so101_driver.cameras.capture import CaptureThread
 from so101_driver.cameras.config import CameraConfig, make_source
@@ -15,6 +14,7 @@ from so101_driver.coded_picture import CodedPicture, decode, encode
 from so101_driver.errors import CameraError, ConfigError
 from so101_driver.parameters import build
 from so101_driver.simulator.operator import REST_RAD, PickAndPlace
+from tests.conftest import wait_until
 
 FPS = 30
 
@@ -163,7 +163,7 @@ def test_capture_thread_paces_rotates_and_reopens() -> None:
     source = Flaky()
     thread = CaptureThread(source, 90, frames.append, reports.append)
     thread.start()
-    wait_for(lambda: source.opened == 1 and len(frames) > 10)
+    wait_until(lambda: source.opened == 1 and len(frames) > 10)
     thread.close()
     thread.close()
     assert frames[0].image.shape == (4, 2, 3)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from driver_helpers import wait_for
 
 from so101_driver.arm import Applied, ArmReading, ArmState, So101Arm
 from so101_driver.bus import ServoBus
@@ -19,6 +18,7 @@ from so101_driver.pacing import Grid
 from so101_driver.registers import Register
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
+from tests.conftest import wait_until
 
 
 class Recorded:
@@ -73,75 +73,75 @@ def rig(simulated: SimulatedBus, follower_calibration: Calibration) -> Iterator[
 
 
 def test_command_is_followed_and_silence_held(rig: Rig) -> None:
-    wait_for(lambda: rig.is_at(0.3))
+    wait_until(lambda: rig.is_at(0.3))
     assert COMMAND in {kind for _, kind in rig.output.writes}
     rig.sources.limits = CommandLimits(
         rig.sources.limits.low_rad, rig.sources.limits.high_rad, timeout_s=0.02
     )
-    wait_for(lambda: [kind for _, kind in rig.output.writes[-5:]] == [HOLD] * 5)
+    wait_until(lambda: [kind for _, kind in rig.output.writes[-5:]] == [HOLD] * 5)
     assert 'holding' in rig.follower.state_text()
 
 
 def test_bad_packets_change_nothing(rig: Rig, simulated: SimulatedBus) -> None:
-    wait_for(lambda: rig.is_at(0.2))
+    wait_until(lambda: rig.is_at(0.2))
     simulated.faults.add(Fault(FaultKind.CORRUPT_CHECKSUM, count=None, rate=0.02))
     rig.output.states.clear()
-    wait_for(lambda: rig.is_at(0.2) and simulated.faults.injected > 5)
-    wait_for(lambda: len(rig.output.states) > 30)
+    wait_until(lambda: rig.is_at(0.2) and simulated.faults.injected > 5)
+    wait_until(lambda: len(rig.output.states) > 30)
     positions = np.array([state.positions_rad for state in rig.output.states])
     assert np.abs(positions - 0.2).max() < 0.01
 
 
 def test_silent_joint_is_reported_and_not_published(rig: Rig, simulated: SimulatedBus) -> None:
-    wait_for(lambda: rig.is_at(0.1))
+    wait_until(lambda: rig.is_at(0.1))
     simulated.faults.add(Fault(FaultKind.SILENT, servo_id=2))
-    wait_for(lambda: 'no answer from shoulder_lift' in rig.reports)
+    wait_until(lambda: 'no answer from shoulder_lift' in rig.reports)
     seen = len(rig.output.states)
     cycles = rig.thread.cycles
-    wait_for(lambda: rig.thread.cycles > cycles + 2)
+    wait_until(lambda: rig.thread.cycles > cycles + 2)
     assert len(rig.output.states) <= seen + 1
     simulated.faults.clear()
-    wait_for(lambda: len(rig.output.states) > seen + 5)
+    wait_until(lambda: len(rig.output.states) > seen + 5)
     assert rig.thread.problem == ''
 
 
 def test_unplug_and_replug(rig: Rig, simulated: SimulatedBus) -> None:
     for round_number in range(3):
-        wait_for(lambda: rig.is_at(0.25))
+        wait_until(lambda: rig.is_at(0.25))
         simulated.stop()
-        wait_for(lambda: rig.arm.state is ArmState.UNCONFIGURED)
+        wait_until(lambda: rig.arm.state is ArmState.UNCONFIGURED)
         with pytest.raises(LinkError):
             rig.thread.call(rig.arm.disable)
         rig.output.writes.clear()
         simulated.start()
-        wait_for(lambda: bool(rig.output.writes))
+        wait_until(lambda: bool(rig.output.writes))
         first = rig.output.writes[0][0].goal_rad
         assert np.abs(first - 0.25).max() < 0.03
         assert rig.thread.reconnects == round_number + 1
 
 
 def test_power_cut_ends_in_a_limp_arm_that_waits(rig: Rig, simulated: SimulatedBus) -> None:
-    wait_for(lambda: rig.is_at(0.1))
+    wait_until(lambda: rig.is_at(0.1))
     simulated.stop()
     simulated.power_cycle()
-    wait_for(lambda: rig.arm.state is ArmState.UNCONFIGURED)
+    wait_until(lambda: rig.arm.state is ArmState.UNCONFIGURED)
     simulated.start()
-    wait_for(lambda: rig.arm.state is ArmState.INACTIVE)
+    wait_until(lambda: rig.arm.state is ArmState.INACTIVE)
     assert 'takes no commands' in rig.follower.state_text()
     with pytest.raises(NotActiveError):
         rig.thread.call(lambda: rig.arm.write(np.zeros(6)))
     assert rig.thread.call(lambda: rig.follower.set_torque(True)) == 'torque is on'
-    wait_for(lambda: rig.is_at(0.1))
+    wait_until(lambda: rig.is_at(0.1))
 
 
 def test_squeezing_gripper_is_relieved(rig: Rig, simulated: SimulatedBus) -> None:
-    wait_for(lambda: rig.is_at(0.5))
+    wait_until(lambda: rig.is_at(0.5))
     gripper = simulated.servos[6]
     gripper.joint.stop_low = gripper.joint.position - 20  # something is between the fingers
-    wait_for(lambda: rig.ask(0.0) or rig.follower.relief.is_relieved)
-    wait_for(lambda: rig.ask(0.0) or abs(gripper.get(Register.PRESENT_LOAD)) < 200)
+    wait_until(lambda: rig.ask(0.0) or rig.follower.relief.is_relieved)
+    wait_until(lambda: rig.ask(0.0) or abs(gripper.get(Register.PRESENT_LOAD)) < 200)
     assert 'gripper relieved' in rig.follower.state_text()
-    wait_for(lambda: rig.is_at(0.5))
+    wait_until(lambda: rig.is_at(0.5))
     assert not rig.follower.relief.is_relieved
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driver_helpers import wait_for
 
 from so101_driver.arm import ArmOptions, So101Arm
 from so101_driver.bus import ServoBus
@@ -16,6 +15,7 @@ from so101_driver.calibration import Calibration
 from so101_driver.errors import LinkError
 from so101_driver.simulator.line import PseudoTerminal
 from so101_driver.simulator.operator import REST_RAD, PickAndPlace
+from tests.conftest import wait_until
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_leader_waits_at_the_start_and_follower_goes_there(
         np.testing.assert_allclose(follower.read().positions_rad, REST_RAD, atol=1.5e-3)
         follower.enable()
         follower.write(held)
-        wait_for(lambda: bool(np.allclose(follower.read().positions_rad, held, atol=2e-3)))
+        wait_until(lambda: bool(np.allclose(follower.read().positions_rad, held, atol=2e-3)))
     finally:
         leader.close()
         follower.close()
