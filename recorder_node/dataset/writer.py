@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from recorder_node import stats as statistics
 from recorder_node.contract import Contract
@@ -252,7 +253,9 @@ def _path(template: str, place: layout.Place, **names: str) -> str:
 
 def _stamps_table(take: SealedTake) -> pa.Table:
     """Return per row and stream when the value was measured and when it arrived (ROS time)."""
-    columns = {'t_ns': take.t0_ns + np.arange(take.rows) * 1_000_000_000 // take.fps}
+    columns: dict[str, NDArray[np.int64]] = {
+        't_ns': take.t0_ns + np.arange(take.rows) * 1_000_000_000 // take.fps
+    }
     for number, key in enumerate(take.streams):
         columns[f'{key}/stamp_ns'] = take.stamps_ns[:, number]
         columns[f'{key}/recv_ns'] = take.recv_ns[:, number]

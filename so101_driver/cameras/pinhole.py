@@ -27,7 +27,7 @@ class Pinhole:
     def __init__(self, width: int, height: int, focal_px: float) -> None:
         self.focal_px = focal_px
         self._centre = np.array([width / 2, height / 2])
-        self._origin = np.zeros(3)
+        self._origin: FloatArray = np.zeros(3)
         self._rotation = np.eye(3)
 
     def look(self, origin: FloatArray, target: FloatArray, up: FloatArray) -> None:

@@ -48,7 +48,7 @@ class Cube:
         self._script = PickAndPlace(seed)
         self._episode = -1
         self._is_held = False
-        self.centre = np.zeros(3)
+        self.centre: FloatArray = np.zeros(3)
 
     def update(self, frames: Frames, gripper_rad: float, episode: int) -> None:
         """Follow the gripper while it is closed around the cube."""
@@ -128,10 +128,10 @@ class SceneSource:
     def _draw_table(self) -> Image:
         image: Image = self._wall.copy()
         self._camera.polygon(image, _rectangle(-0.3, 0.8, -0.6, 0.6), _TABLE)
-        for x in np.arange(-0.2, 0.8, _LINE_STEP_M):
+        for x in np.arange(-0.2, 0.8, _LINE_STEP_M).tolist():
             strip = _rectangle(x - _LINE_HALF_WIDTH_M, x + _LINE_HALF_WIDTH_M, -0.6, 0.6)
             self._camera.polygon(image, strip, _LINE)
-        for y in np.arange(-0.5, 0.6, _LINE_STEP_M):
+        for y in np.arange(-0.5, 0.6, _LINE_STEP_M).tolist():
             strip = _rectangle(-0.3, 0.8, y - _LINE_HALF_WIDTH_M, y + _LINE_HALF_WIDTH_M)
             self._camera.polygon(image, strip, _LINE)
         return image
@@ -170,17 +170,17 @@ class SceneSource:
 
     def _draw_cube(self, image: Image, centre: FloatArray) -> None:
         half = _CUBE_M / 2
-        faces = []
+        faces: list[tuple[FloatArray, Colour]] = []
         for axis in range(3):
             for side in (-half, half):
-                face = np.empty((4, 3))
+                face: FloatArray = np.empty((4, 3))
                 others = [k for k in range(3) if k != axis]
                 face[:, axis] = side
                 face[:, others[0]] = (-half, half, half, -half)
                 face[:, others[1]] = (-half, -half, half, half)
                 faces.append((face + centre, _CUBE_FACES[(axis + 1) % 3]))
-        for face, colour in sorted(faces, key=lambda item: -self._camera.depth(item[0])):
-            self._camera.polygon(image, face, colour)
+        for corners, colour in sorted(faces, key=lambda item: -self._camera.depth(item[0])):
+            self._camera.polygon(image, corners, colour)
 
 
 def _rectangle(x0: float, x1: float, y0: float, y1: float) -> FloatArray:
