@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, Protocol
 
 from recorder_node.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter
-from recorder_node.errors import DatasetError
 from recorder_node.journal import Syncer
 from recorder_node.messages import NS
 from recorder_node.recording import Recording, TakeError
@@ -191,8 +190,6 @@ class Engine:
     def _publish_job(self, recording: Recording, sealed: Future[SealedTake]) -> Saved:
         try:
             take = sealed.result()
-            if not take.rows:
-                raise DatasetError('the take has no rows')
             report = recording.report(take)
             saved = Saved(self._writer.publish(take, report), report)
         except Exception as error:

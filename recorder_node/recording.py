@@ -10,7 +10,7 @@ from typing import Any
 from recorder_node import report as reports
 from recorder_node.errors import RecorderError
 from recorder_node.messages import NS
-from recorder_node.sampler import Row, RowError, Sampler, grid_ns
+from recorder_node.sampler import Row, Sampler, grid_ns
 from recorder_node.streams import StreamBuffer
 from recorder_node.take import SealedTake, Take
 
@@ -96,7 +96,7 @@ class Recording:
                 self._note(row)
                 self.take.add(row, self._task())
                 self._built_ns.append(steady_ns)
-        except (RowError, RecorderError, OSError) as error:
+        except Exception as error:  # whatever it is, the rows so far are good
             self._end_rows = self.take.rows
             self.cut_reason = str(error)
             self.complete.set()

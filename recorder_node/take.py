@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder_node.contract import Contract
+from recorder_node.errors import RecorderError
 from recorder_node.journal import RowJournal, fsync_path, record_dtype
 from recorder_node.sampler import Row, stream_keys
 from recorder_node.stats import Stats, numeric_stats
@@ -142,8 +143,12 @@ class Take:
 
         Raises:
             EncodeError: when a video has not exactly one frame per row; the folder stays.
+            RecorderError: when there is no row at all.
         """
         self._journal.close()
+        if not self._records:
+            self.abandon()
+            raise RecorderError('the take has no rows')
         stats: dict[str, Stats] = {}
         videos: dict[str, Path] = {}
         for name, encoder in self._encoders.items():

@@ -10,6 +10,7 @@ import pytest
 from recorder_node.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter
 from recorder_node.engine import Engine, Saved, Settings
+from recorder_node.errors import RecorderError
 from recorder_node.messages import NS
 from recorder_node.recording import Recording, TakeError
 from recorder_node.sampler import Sampler
@@ -125,6 +126,33 @@ def test_a_full_disk_ends_the_take_with_its_rows(
         session.build_due(T0_NS + NS, NS)
     assert session.take.rows == rows
     assert session.take.seal().rows == rows
+
+
+def test_a_take_without_rows_is_refused_in_words(
+    tmp_path: Path, contract: Contract, buffers: dict[str, StreamBuffer]
+) -> None:
+    session = recording(tmp_path, contract, buffers)
+    with pytest.raises(TakeError, match='/applied'):
+        session.build_due(T0_NS + NS, NS)
+    assert session.complete.is_set()
+    with pytest.raises(RecorderError, match='no rows'):
+        session.take.seal()
+
+
+def test_any_failure_ends_the_take_instead_of_the_sampler(
+    tmp_path: Path,
+    contract: Contract,
+    buffers: dict[str, StreamBuffer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill(buffers, 30)
+    session = recording(tmp_path, contract, buffers)
+    session.build_due(T0_NS + NS // 2, NS // 2)
+    monkeypatch.setattr(session, '_note', lambda row: row.no_such_attribute)
+    with pytest.raises(TakeError, match='no_such_attribute'):
+        session.build_due(T0_NS + NS, NS)
+    assert session.complete.is_set()
+    assert session.take.seal().rows == session.take.rows > 10
 
 
 class Bench:
