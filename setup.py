@@ -57,6 +57,7 @@ setup(
             'recorder = recorder_node.executables:recorder',
             'console = recorder_node.executables:console',
             'validate = recorder_node.validate:main',
+            'recover = recorder_node.recover:main',
         ],
     },
 )

@@ -136,8 +136,6 @@ class Engine:
         self._thread.join()
         self._writing.shutdown()
         self._syncer.close()
-        if self._folder.is_dir() and not any(self._folder.iterdir()):
-            self._folder.rmdir()
 
     def _open(self) -> None:
         t0_ns = self._clock.now_ns()

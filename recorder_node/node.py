@@ -19,6 +19,7 @@ from recorder_node import contract as contracts
 from recorder_node import report as reports
 from recorder_node.config import RecorderConfig
 from recorder_node.dataset import layout
+from recorder_node.dataset.lock import RootLock
 from recorder_node.dataset.writer import DatasetWriter
 from recorder_node.engine import MAX_WAITING_TAKES, Engine, Saved, Settings
 from recorder_node.messages import NS, load_units
@@ -30,6 +31,7 @@ from recorder_node.streams_node import StreamSubscriptions
 from recorder_node.take import leftovers
 from recorder_node.video import choose_codec
 from so101_driver.base_node import Stop, declare, run
+from so101_driver.errors import DriverError
 
 _THREADS = 4
 _TICK_S = 0.02
@@ -72,7 +74,13 @@ class RecorderNode(Node):
         converter = load_units(config.units, config.calibration, contract)
         self.root = config.dataset_root
         self._folder = layout.recording_folder(self.root)
-        self.writer = DatasetWriter(self.root, contract, config.fps, config.resume)
+        layout.check_root(self.root, config.resume)
+        self._root_lock = RootLock(self._folder)
+        try:
+            self.writer = DatasetWriter(self.root, contract, config.fps, config.resume)
+        except DriverError:
+            self._root_lock.close()
+            raise
 
         self.lock = threading.RLock()
         self.message = 'waiting for the streams'
@@ -113,7 +121,8 @@ class RecorderNode(Node):
             self.get_logger().warning(warning)
         for folder in leftovers(self._folder):
             self.get_logger().warning(
-                f'an unfinished take of an earlier session is kept in {folder}'
+                f'an unfinished take of an earlier session is kept in {folder}; save it after this '
+                f'session with: ros2 run recorder recover {self.root}'
             )
         self.get_logger().info(
             f'dataset {config.repo_id} at {self.root}: {self.writer.total_episodes} episodes, '
@@ -348,8 +357,12 @@ class RecorderNode(Node):
                 self.get_logger().error(f'while closing: {error}')
                 continue
             if isinstance(result, Path):
-                self.get_logger().warning(f'the unfinished take is kept in {result}')
+                self.get_logger().warning(
+                    f'the unfinished take is kept in {result}; save it with: '
+                    f'ros2 run recorder recover {self.root}'
+                )
         self.engine.close()
+        self._root_lock.close()
         self._status.publish()
 
 

@@ -156,32 +156,40 @@ class VideoEncoder:
 def finish(source: Path, target: Path, fps: int, rows: int) -> None:
     """Copy a fragmented mp4 into an ordinary one without encoding, one frame per row.
 
-    Every frame must lie exactly on the grid n / fps. A frame more than rows is left out: its row
-    was never completed.
+    A frame more than rows is left out: its row was never completed.
 
     Raises:
         EncodeError: when the source cannot be read, a frame is off the grid, or the number of
             frames does not fit.
     """
+    frames = copy_frames(source, target, fps, rows)
+    if not rows <= frames <= rows + 1:
+        raise EncodeError(f'{source.name}: {frames} frames for {rows} rows')
+
+
+def copy_frames(source: Path, target: Path, fps: int, most: int) -> int:
+    """Copy up to `most` frames without encoding; return how many the source has.
+
+    Raises:
+        EncodeError: when the source cannot be read or a frame is not exactly on n / fps.
+    """
+    times = []
     try:
         with av.open(str(source)) as inside, av.open(str(target), 'w', format='mp4') as outside:
             stream = inside.streams.video[0]
             copy = outside.add_stream_from_template(stream, opaque=True)
-            times = []
             for packet in inside.demux(stream):
                 if packet.pts is None:
                     continue
                 times.append(packet.pts * packet.time_base * fps)
-                if times[-1] >= rows:
-                    continue
-                packet.stream = copy
-                outside.mux(packet)
+                if times[-1] < most:
+                    packet.stream = copy
+                    outside.mux(packet)
     except (av.FFmpegError, IndexError) as error:
         raise EncodeError(f'{source.name}: {error}') from error
     if sorted(times) != list(range(len(times))):
         raise EncodeError(f'{source.name}: frames are not on the grid of {fps} per second')
-    if not rows <= len(times) <= rows + 1:
-        raise EncodeError(f'{source.name}: {len(times)} frames for {rows} rows')
+    return len(times)
 
 
 def video_info(path: Path) -> dict[str, object]:

@@ -63,6 +63,13 @@ def test_a_killed_node_ends_the_session_with_an_error(tmp_path: Path, victim: st
         assert session.wait() != 0, session.log
     assert 'the session cannot go on' in session.log
     assert_saved_is_whole(session)
+    result = session.ros2('run', 'recorder', 'recover', str(session.root))
+    assert result.returncode == 0, result.stderr
+    assert 'is episode 1' in result.stdout
+    checker = Checker(session.root)
+    assert checker.run() == []
+    assert checker.episodes == 2
+    assert not leftovers(session.root.with_name('ds.recording'))
 
 
 def test_a_killed_launch_leaves_no_process(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_two_takes_overlap_and_are_published_in_order(
     assert [s.report['rows'] for s in saved] == [31, 31]
     assert bench.published == saved
     bench.engine.close()
-    assert not bench.folder.exists()
+    assert not list(bench.folder.iterdir())
     assert not bench.faults
 
 
