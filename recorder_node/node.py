@@ -15,7 +15,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from recorder_node import contract as contracts
+from recorder_node import contract_file
 from recorder_node import report as reports
 from recorder_node.config import RecorderConfig
 from recorder_node.dataset import layout
@@ -67,7 +67,7 @@ class RecorderNode(Node):
         self._stop = stop
         self.config = declare(self, RecorderConfig)
         config = self.config
-        contract = contracts.load(config.contract)
+        contract = contract_file.load(config.contract)
         if config.camera_names is not None:
             contract = contract.with_cameras(config.camera_names)
         contract.check_fps(config.fps)

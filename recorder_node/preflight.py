@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import av
 import yaml
 
-from recorder_node import contract as contracts
+from recorder_node import contract_file
 from recorder_node.arguments import (
     FOLLOWER_ARGUMENTS,
     LaunchConfig,
@@ -89,7 +89,7 @@ def plan(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[
         if launch.contract
         else (share / 'config' / 'so101.yaml')
     )
-    contract = problems.of(lambda: contracts.load(contract_path))
+    contract = problems.of(lambda: contract_file.load(contract_path))
     recorder = None
     if launch.record:
         recorder = config_of(

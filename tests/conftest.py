@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recorder_node.contract import Contract, parse
+from recorder_node.contract import Contract
+from recorder_node.contract_file import parse
 from recorder_node.messages import NS, Picture
 from recorder_node.sampler import make_buffers
 from recorder_node.streams import Sample, StreamBuffer

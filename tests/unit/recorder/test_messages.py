@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from recorder_node.contract import Contract, parse
+from recorder_node.contract import Contract
+from recorder_node.contract_file import parse
 from recorder_node.errors import ContractError, StreamError
 from recorder_node.messages import Picture, Units, extractor, load_units
 from recorder_node.pictures import ENCODINGS, check, pixels
