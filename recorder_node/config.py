@@ -105,6 +105,11 @@ class RecorderConfig:
         return layout.resolve_root(self.root, self.repo_id)
 
     @property
+    def effective_row_delay_s(self) -> float:
+        """How long after its time a row is built (s)."""
+        return self.row_delay_s or 2.0 / self.fps
+
+    @property
     def camera_names(self) -> tuple[str, ...] | None:
         """The cameras to record; None means all of the contract."""
         if self.cameras == 'all':

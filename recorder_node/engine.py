@@ -130,11 +130,14 @@ class Engine:
         self._writing.submit(lambda: None).result()
 
     def close(self) -> None:
-        """Stop the threads; takes must have been settled before."""
+        """Stop the threads; takes must have been settled before.
+
+        The writer first: what it still seals needs the sampler for the last rows.
+        """
+        self._writing.shutdown()
         self._stop.set()
         self._wake.set()
         self._thread.join()
-        self._writing.shutdown()
         self._syncer.close()
 
     def _open(self) -> None:

@@ -25,7 +25,54 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from recorder_node.conductor import Conductor
+from recorder_node.messages import NS
+from recorder_node.report import one_line
+from recorder_node.session import State
+
 SCHEMA = '1'
+
+
+def values_of(conductor: Conductor, now_ns: int) -> dict[str, object]:
+    """Return what the table above says, at a ROS time."""
+    session, engine, config = conductor.session, conductor.engine, conductor.config
+    recording = engine.running or engine.pending
+    rows = recording.take.rows if recording else 0
+    deadline_ns = conductor.deadline_ns
+    report = conductor.last_report
+    values: dict[str, object] = {
+        'state': session.state.value,
+        'episode_index': _episode_index(conductor),
+        'episodes_saved': session.saved,
+        'num_episodes': config.num_episodes,
+        'total_episodes': conductor.writer.total_episodes,
+        'task': conductor.task,
+        'rows': rows,
+        'seconds': rows / config.fps,
+        'remaining_s': None if deadline_ns is None else max(0.0, (deadline_ns - now_ns) / NS),
+        'pending': engine.pending is not None,
+        'publishing': engine.waiting_takes,
+        'lost': recording.lost if recording else 0,
+        'waiting_frames': recording.take.waiting_frames if recording else 0,
+        'free_mb': conductor.free_mb(),
+        'message': conductor.message,
+        'last_report': one_line(report) if report else None,
+        'repo_id': config.repo_id,
+        'root': conductor.writer.root,
+        'fps': config.fps,
+    }
+    for key, buffer in conductor.buffers.items():
+        newest = buffer.newest()
+        age_ms = None if newest is None else (now_ns - newest.stamp_ns) / 1e6
+        values[f'age_ms.{key}'] = age_ms
+        values[f'rate_hz.{key}'] = None if newest is None else buffer.rate_hz()
+    return values
+
+
+def _episode_index(conductor: Conductor) -> int:
+    index = conductor.writer.total_episodes + conductor.engine.waiting_takes
+    resetting = conductor.session.state is State.RESET
+    return index + (resetting and conductor.engine.pending is not None)
 
 
 def flatten(values: Mapping[str, object]) -> list[tuple[str, str]]:

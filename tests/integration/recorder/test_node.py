@@ -146,7 +146,7 @@ class Bench:
 
     def record_rows(self, rows: int) -> None:
         """Wait until the running take has so many rows."""
-        wait_until(lambda: self.recorder.engine.running.take.rows >= rows, what='rows')
+        wait_until(lambda: self.recorder.conductor.engine.running.take.rows >= rows, what='rows')
 
     def close(self) -> None:
         """Stop everything."""
@@ -181,8 +181,8 @@ def test_a_foreign_robot_is_recorded_through_its_contract(make: Any) -> None:
     bench.start()
     bench.record_rows(10)
     bench.lab.task.publish(String(data='wave back'))
-    wait_until(lambda: bench.recorder.task == 'wave back', what='the task')
-    rows = bench.recorder.engine.running.take.rows
+    wait_until(lambda: bench.recorder.conductor.task == 'wave back', what='the task')
+    rows = bench.recorder.conductor.engine.running.take.rows
     bench.record_rows(rows + 5)
     reply = bench.call('save_episode')
     assert reply.success
@@ -317,7 +317,7 @@ def test_saves_do_not_hold_up_the_next_start(make: Any) -> None:
     bench.record_rows(20)
     for _ in range(3):
         saved = bench.clients['save_episode'].call_async(Trigger.Request())
-        wait_until(lambda: bench.recorder.session.state.value == 'RESET', what='RESET')
+        wait_until(lambda: bench.recorder.conductor.session.state.value == 'RESET', what='RESET')
         begin = time.monotonic()
         bench.start()
         print(f'next start after {time.monotonic() - begin:.3f} s')
@@ -326,4 +326,4 @@ def test_saves_do_not_hold_up_the_next_start(make: Any) -> None:
         bench.record_rows(5)
     bench.call('finish')
     assert Checker(bench.root).run() == []
-    assert bench.recorder.writer.total_episodes == 4
+    assert bench.recorder.conductor.writer.total_episodes == 4

@@ -1,0 +1,274 @@
+"""Conducts a recording session: commands, times and faults go to the session, its decisions to
+the engine. No ROS: the node lends it a clock, a log and callbacks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Protocol
+
+from recorder_node import report as reports
+from recorder_node.config import RecorderConfig
+from recorder_node.contract import Contract
+from recorder_node.dataset import layout
+from recorder_node.dataset.writer import DatasetWriter
+from recorder_node.engine import MAX_WAITING_TAKES, Clock, Engine, Saved, Settings
+from recorder_node.messages import NS
+from recorder_node.session import Action, Decision, Event, Session, State
+from recorder_node.streams import StreamBuffer, why_not_fresh
+from recorder_node.video import choose_codec
+
+EXIT_NO_STREAMS = 3
+EXIT_NOT_SAVED = 1
+# Discovery takes a moment; what is still missing after that is worth a warning now and then.
+_QUIET_START_NS = 3 * NS
+_WARN_EVERY_NS = 5 * NS
+_MIB = 2**20
+
+
+class Log(Protocol):
+    """Where events go, in words."""
+
+    def info(self, message: str) -> object:
+        """Tell what happened."""
+
+    def warning(self, message: str) -> object:
+        """Tell what the operator should look at."""
+
+    def error(self, message: str) -> object:
+        """Tell what went wrong."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Surroundings:
+    """What the conductor needs of the node around it.
+
+    `publishers_of` describes who publishes on a topic; `changed` is called after every event;
+    `reported` with every episode's report; `stop` ends the process with an exit code.
+    """
+
+    clock: Clock
+    log: Log
+    publishers_of: Callable[[str], str]
+    changed: Callable[[], None]
+    reported: Callable[[Mapping[str, Any]], None]
+    stop: Callable[[str, int], None]
+
+
+class Conductor:
+    """The session of one recorder; its methods may be called from any thread.
+
+    Args:
+        config: the recorder's parameters.
+        contract: the features.
+        buffers: the streams.
+        writer: the dataset.
+        around: see `Surroundings`.
+    """
+
+    def __init__(
+        self,
+        config: RecorderConfig,
+        contract: Contract,
+        buffers: Mapping[str, StreamBuffer],
+        writer: DatasetWriter,
+        around: Surroundings,
+    ) -> None:
+        self.config = config
+        self.buffers = buffers
+        self.writer = writer
+        self.task = config.single_task
+        self.message = 'waiting for the streams'
+        self.last_report: dict[str, Any] | None = None
+        self.deadline_ns: int | None = None
+        self._around = around
+        self._lock = threading.RLock()
+        self._waits_for_operator = config.start != 'auto'
+        self._failed = False
+        self._closed = False
+        self._started_ns = around.clock.steady_ns()
+        self._warned_ns = self._started_ns
+        self.session = Session(config.num_episodes, config.start == 'auto', self.gate)
+        self.engine = Engine(
+            contract,
+            buffers,
+            Settings(
+                fps=config.fps,
+                max_rows=max(1, round(config.episode_time_s * config.fps)),
+                row_delay_ns=round(config.effective_row_delay_s * NS),
+                max_gap_ns=round(config.max_gap_s * NS),
+                codec=choose_codec(config.vcodec),
+            ),
+            around.clock,
+            writer,
+            layout.recording_folder(writer.root),
+            lambda: self.task,
+            self.fault,
+            self._on_published,
+        )
+
+    def command(self, event: Event, reason: str = '') -> tuple[Decision, list[Future[Any]]]:
+        """Let the session decide and carry out what it says; the futures end when it is durable."""
+        with self._lock:
+            decision = self.session.handle(event, reason)
+            futures: list[Future[Any]] = []
+            if decision.accepted:
+                try:
+                    futures = self.engine.apply(decision.actions)
+                except OSError as error:
+                    self.session.state = State.IDLE
+                    decision = decision._replace(
+                        accepted=False, reason=f'cannot begin a take: {error}'
+                    )
+            if decision.accepted and event is Event.START:
+                self._waits_for_operator = self.config.start != 'auto'
+            self.message = reason or decision.reason
+            self._set_deadline(decision)
+        self._around.changed()
+        return decision, futures
+
+    def fault(self, reason: str) -> None:
+        """End the running take; the operator decides about its rows and about going on."""
+        with self._lock:
+            if self.session.state is not State.RECORDING or self._closed:
+                return
+            self._waits_for_operator = True
+            self.command(Event.FAULT, f'fault: {reason}')
+        self._around.log.error(
+            f'the take ended: {reason}; its rows are kept: save_episode or discard_episode'
+        )
+
+    def tick(self) -> None:
+        """Do what time brings; to be called often."""
+        if self._closed:
+            return
+        state = self.session.state
+        over = self.deadline_ns is not None and self._around.clock.now_ns() >= self.deadline_ns
+        if state is State.RECORDING and over:
+            self.command(Event.EPISODE_OVER)
+        elif state is State.RESET and over:
+            self._begin_when_possible(Event.RESET_OVER)
+        elif state is State.IDLE and not self._waits_for_operator:
+            self._begin_when_possible(Event.START)
+        elif state is State.DONE and not self.engine.waiting_takes:
+            self._finish()
+
+    def check_disk(self) -> None:
+        """End the running take before the disk is full; to be called now and then."""
+        if self.session.state is State.RECORDING and (why := self._disk_low()):
+            self.fault(why)
+
+    def gate(self) -> str:
+        """Return why no episode can start now, '' when one can."""
+        if self.engine.waiting_takes >= MAX_WAITING_TAKES:
+            return f'{self.engine.waiting_takes} takes are still being written'
+        if why := self._disk_low():
+            return why
+        now_ns = self._around.clock.now_ns()
+        reasons = [
+            f'{why}; {self._around.publishers_of(buffer.source.topic)}'
+            for buffer in self.buffers.values()
+            if (why := why_not_fresh(buffer, now_ns))
+        ]
+        return ' | '.join(reasons)
+
+    def free_mb(self) -> int:
+        """Free disk space at the dataset (MiB)."""
+        folder = self.writer.root
+        while not folder.exists():
+            folder = folder.parent
+        return shutil.disk_usage(folder).free // _MIB
+
+    def close(self) -> None:
+        """Settle the takes and stop: a running one is kept, a finished one published."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            actions: tuple[Action, ...] = ()
+            if self.engine.running is not None:
+                actions = (Action.END, Action.KEEP)
+            elif self.engine.pending is not None:
+                faulty = self.session.state is State.FAULT
+                actions = (Action.KEEP if faulty else Action.PUBLISH,)
+            futures = self.engine.apply(actions)
+        for future in futures:
+            try:
+                result = future.result()
+            except Exception as error:
+                self._around.log.error(f'while closing: {error}')
+                continue
+            if isinstance(result, Path):
+                self._around.log.warning(
+                    f'the unfinished take is kept in {result}; save it with: '
+                    f'ros2 run recorder recover {self.writer.root}'
+                )
+        self.engine.close()
+
+    def _begin_when_possible(self, event: Event) -> None:
+        """Start by itself; a closed gate is no refusal of anybody's command, but it is told."""
+        with self._lock:
+            more = self.session.saved < self.config.num_episodes
+            why = self.gate() if more and self.config.start == 'auto' else ''
+            if not why:
+                self.command(event)
+                return
+            self.message = f'waiting: {why}'
+        now_ns = self._around.clock.steady_ns()
+        waited_ns = now_ns - self._started_ns
+        if waited_ns > _QUIET_START_NS and now_ns - self._warned_ns > _WARN_EVERY_NS:
+            self._warned_ns = now_ns
+            self._around.log.warning(self.message)
+        first = self.session.state is State.IDLE and not self.session.saved
+        if first and waited_ns > self.config.start_timeout_s * NS:
+            self._around.log.error(
+                f'gave up after {waited_ns / NS:.0f} s (start_timeout_s): {self.message}'
+            )
+            self._around.stop('the streams did not come', EXIT_NO_STREAMS)
+
+    def _finish(self) -> None:
+        self.engine.wait_written()
+        self._around.log.info(
+            f'session over: {self.session.saved} episodes saved, {self.writer.total_episodes} '
+            f'in {self.writer.root}'
+        )
+        self._around.stop('the session is over', EXIT_NOT_SAVED if self._failed else 0)
+
+    def _on_published(self, outcome: Saved | Exception, folder: Path) -> None:
+        if isinstance(outcome, Saved):
+            self.last_report = {'episode_index': outcome.episode_index, **outcome.report}
+            self.message = (
+                f'episode {outcome.episode_index} saved: {reports.one_line(outcome.report)}'
+            )
+            self._around.log.info(self.message)
+            self._around.reported(self.last_report)
+        else:
+            with self._lock:
+                self.session.unsave()
+            self._failed = True
+            self.message = f'an episode could not be saved: {outcome}; the take is kept in {folder}'
+            self._around.log.error(self.message)
+        self._around.changed()
+
+    def _disk_low(self) -> str:
+        free_mb, wanted_mb = self.free_mb(), self.config.min_free_mb
+        if free_mb >= wanted_mb:
+            return ''
+        return f'only {free_mb} MiB are free at {self.writer.root}, min_free_mb is {wanted_mb}'
+
+    def _set_deadline(self, decision: Decision) -> None:
+        if not decision.accepted or decision.state is None:
+            return
+        if Action.OPEN in decision.actions:
+            assert self.engine.running is not None
+            self.deadline_ns = self.engine.running.end_ns
+        elif decision.state is not State.RESET:
+            self.deadline_ns = None
+        elif Action.END in decision.actions:
+            reset_ns = round(self.config.reset_time_s * NS)
+            self.deadline_ns = self._around.clock.now_ns() + reset_ns

@@ -1,0 +1,199 @@
+"""The session as time and faults drive it, with a fake clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recorder_node.conductor import EXIT_NO_STREAMS, EXIT_NOT_SAVED, Conductor, Surroundings
+from recorder_node.config import RecorderConfig
+from recorder_node.contract import Contract
+from recorder_node.dataset.check import Checker
+from recorder_node.dataset.writer import DatasetWriter
+from recorder_node.messages import NS
+from recorder_node.session import Event, State
+from recorder_node.status import flatten, values_of
+from recorder_node.streams import Sample, StreamBuffer
+from recorder_node.take import leftovers
+from tests.conftest import FakeClock, picture, wait_until
+
+
+class Log:
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.info = self.warning = self.error = self.lines.append
+
+
+class Bench:
+    """A conductor whose streams are fed as far as a test wants."""
+
+    def __init__(
+        self, tmp_path: Path, contract: Contract, buffers: dict[str, StreamBuffer], **values: Any
+    ) -> None:
+        self.clock = FakeClock()
+        self.log = Log()
+        self.stops: list[int] = []
+        self.buffers = buffers
+        self.root = tmp_path / 'ds'
+        defaults = {
+            'contract': 'c', 'repo_id': 'me/x', 'single_task': 'wave', 'episode_time_s': 2.0,
+            'reset_time_s': 1.0, 'num_episodes': 2, 'min_free_mb': 0,
+        }  # fmt: skip
+        around = Surroundings(
+            self.clock, self.log, lambda topic: f'nobody on {topic}', lambda: None,
+            lambda report: None, lambda _reason, code: self.stops.append(code),
+        )  # fmt: skip
+        writer = DatasetWriter(self.root, contract, 30, resume=False)
+        config = RecorderConfig(**{**defaults, **values})
+        self.conductor = Conductor(config, contract, buffers, writer, around)
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return self.conductor.session.state
+
+    def deliver(self) -> None:
+        """Let every stream deliver one value, measured now."""
+        now_ns = self.clock.now_ns()
+        for key, buffer in self.buffers.items():
+            value = picture(now_ns // 1_000_000) if 'images' in key else np.full(6, now_ns / 1e9)
+            buffer.push(Sample(now_ns, now_ns, 'command', value))
+
+    def pass_time(self, seconds: float, alive: bool = True) -> None:
+        """Advance in small steps, so that every timer is served; streams deliver while alive."""
+        for _ in range(round(seconds * 20)):
+            self.clock.advance(NS // 20)
+            if alive:
+                self.deliver()
+            self.conductor.engine._wake.set()
+            self.conductor.tick()
+
+    def close(self) -> None:
+        """Close the conductor; its last rows become due as time goes on."""
+        thread = threading.Thread(target=self.conductor.close)
+        thread.start()
+        wait_until(lambda: self.pass_time(0.1) or not thread.is_alive(), what='the end')
+
+
+@pytest.fixture
+def make(tmp_path: Path, contract: Contract, buffers: dict[str, StreamBuffer]) -> Iterator[Any]:
+    """Return a function that makes a bench; closed at the end."""
+    made: list[Bench] = []
+
+    def make_bench(**values: Any) -> Bench:
+        made.append(Bench(tmp_path, contract, buffers, **values))
+        return made[-1]
+
+    yield make_bench
+    for bench in made:
+        bench.close()
+
+
+def test_a_session_runs_by_itself(make: Any) -> None:
+    bench = make()
+    bench.pass_time(0.05)
+    assert bench.state is State.RECORDING
+    bench.pass_time(2.0)
+    assert bench.state is State.RESET
+    bench.pass_time(1.0)
+    assert bench.state is State.RECORDING
+    bench.pass_time(2.2)
+    assert bench.state is State.DONE
+    wait_until(lambda: bench.conductor.tick() or bench.stops, what='the end')
+    assert bench.stops[0] == 0
+    checker = Checker(bench.root)
+    assert checker.run() == []
+    assert (checker.episodes, checker.frames) == (2, 120)
+
+
+def test_streams_that_never_come_end_the_session(make: Any) -> None:
+    bench = make(start_timeout_s=10.0)
+    bench.pass_time(9.0, alive=False)
+    assert not bench.stops
+    assert bench.state is State.IDLE
+    bench.pass_time(2.0, alive=False)
+    assert bench.stops[0] == EXIT_NO_STREAMS
+    assert '/applied (action): nothing received yet; nobody on /applied' in bench.log.lines[-1]
+    assert sum('waiting' in line and 'gave up' not in line for line in bench.log.lines) == 2
+
+
+def test_after_a_fault_the_operator_begins_the_next(make: Any) -> None:
+    bench = make(episode_time_s=60.0)
+    bench.pass_time(0.05)
+    bench.pass_time(1.0)
+    bench.conductor.fault('/cam is on fire')
+    assert bench.state is State.FAULT
+    decision, futures = bench.conductor.command(Event.SAVE)
+    assert decision.state is State.IDLE
+    bench.pass_time(0.5)
+    assert futures[0].result(timeout=20).report['rows'] == 31
+    bench.pass_time(0.5)
+    assert bench.state is State.IDLE
+    assert bench.conductor.command(Event.START)[0].accepted
+    assert bench.state is State.RECORDING
+
+
+def test_a_disk_that_fills_ends_the_take_with_its_rows(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make(min_free_mb=100)
+    monkeypatch.setattr(bench.conductor, 'free_mb', lambda: 200)
+    bench.pass_time(0.05)
+    bench.pass_time(0.5)
+    monkeypatch.setattr(bench.conductor, 'free_mb', lambda: 99)
+    bench.conductor.check_disk()
+    assert bench.state is State.FAULT
+    assert 'only 99 MiB are free' in bench.conductor.message
+    bench.pass_time(0.5)
+    assert bench.conductor.command(Event.SAVE)[0].accepted
+    assert 'only 99 MiB' in bench.conductor.command(Event.START)[0].reason
+
+
+def test_a_save_that_fails_is_told_by_the_exit_code(
+    make: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bench = make(num_episodes=1)
+
+    def full(_take: object, _report: object) -> int:
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(bench.conductor.writer, 'publish', full)
+    bench.pass_time(0.05)
+    bench.pass_time(2.2)
+    wait_until(lambda: bench.conductor.tick() or bench.stops, what='the end')
+    assert bench.stops[0] == EXIT_NOT_SAVED
+    assert any('could not be saved' in line for line in bench.log.lines)
+    assert len(leftovers(tmp_path / 'ds.recording')) == 1
+
+
+def test_the_status_follows_the_episode_index(make: Any) -> None:
+    bench = make()
+
+    def index() -> object:
+        return values_of(bench.conductor, bench.clock.now_ns())['episode_index']
+
+    bench.pass_time(0.05)
+    assert index() == 0
+    bench.pass_time(2.0)
+    assert (bench.state, index()) == (State.RESET, 1)
+    bench.conductor.command(Event.DISCARD)
+    assert index() == 0
+    pairs = dict(flatten(values_of(bench.conductor, bench.clock.now_ns())))
+    assert pairs['pending'] == 'false'
+    assert pairs['schema'] == '1'
+
+
+def test_closing_keeps_a_running_take(make: Any, tmp_path: Path) -> None:
+    bench = make()
+    bench.pass_time(0.05)
+    bench.pass_time(1.0)
+    bench.close()
+    assert len(leftovers(tmp_path / 'ds.recording')) == 1
+    assert any('is kept in' in line for line in bench.log.lines)
