@@ -36,7 +36,7 @@ setup(
         'numpy',
         'pyarrow',
         'opencv-python-headless',
-        'av>=12',
+        'av>=15',
         'feetech-servo-sdk',
         'pyserial',
         'pyyaml',

@@ -69,7 +69,7 @@ class Session:
             package='recorder',
             executable=entry.executable,
             name=entry.name,
-            namespace=entry.namespace,
+            namespace=entry.namespace or None,
             output='screen',
             parameters=[
                 {
