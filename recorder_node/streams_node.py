@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
@@ -32,6 +33,9 @@ class AdaptiveSubscription:
 
     A reliable subscription never hears a best-effort publisher, and nothing but a warning would
     tell. `refresh` is called now and then and subscribes anew when the offers have changed.
+
+    The old subscription stays and is not listened to: to destroy one while an executor takes from
+    it blocks its callback group for ever on Humble.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class AdaptiveSubscription:
         self._depth = depth
         self._group = group
         self._reliability: Any = None
-        self._subscription: Any = None
+        self._subscriptions: dict[Any, Any] = {}
 
     def refresh(self) -> None:
         """Follow the publishers' offers."""
@@ -65,15 +69,21 @@ class AdaptiveSubscription:
             if ReliabilityPolicy.BEST_EFFORT in offers
             else ReliabilityPolicy.RELIABLE
         )
-        if wanted == self._reliability:
-            return
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-        profile = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=self._depth, reliability=wanted)
         self._reliability = wanted
-        self._subscription = self._node.create_subscription(
-            self._type, self.topic, self._callback, profile, callback_group=self._group
+        if wanted in self._subscriptions:
+            return
+        profile = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=self._depth, reliability=wanted)
+        self._subscriptions[wanted] = self._node.create_subscription(
+            self._type,
+            self.topic,
+            partial(self._receive, wanted),
+            profile,
+            callback_group=self._group,
         )
+
+    def _receive(self, reliability: Any, message: Any) -> None:
+        if reliability == self._reliability:
+            self._callback(message)
 
 
 class StreamSubscriptions:
