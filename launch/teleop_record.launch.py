@@ -17,7 +17,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
-from recorder_node.arguments import default_text, table_of_arguments
+from recorder_node.arguments import Text, default_text, table_of_arguments
 from recorder_node.preflight import plan
 from so101_driver.errors import ConfigError
 
@@ -53,6 +53,12 @@ def start(context):
     ]
 
 
+def typed(value):
+    """Return a parameter that keeps its type on the way to the node."""
+    kind = type(value)
+    return ParameterValue(Text(value) if kind is str else value, value_type=kind)
+
+
 class Session:
     """Ends the launch when the recorder is done, and with an error when a node fails."""
 
@@ -71,12 +77,7 @@ class Session:
             name=entry.name,
             namespace=entry.namespace or None,
             output='screen',
-            parameters=[
-                {
-                    name: ParameterValue(value, value_type=type(value))
-                    for name, value in entry.parameters.items()
-                }
-            ],
+            parameters=[{name: typed(value) for name, value in entry.parameters.items()}],
             sigterm_timeout=STOP_TIMEOUT_S,
             sigkill_timeout=STOP_TIMEOUT_S,
             on_exit=lambda event, context: self._on_exit(entry, event),

@@ -6,11 +6,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from recorder_node.config import RecorderConfig
 from so101_driver.arm_config import FollowerConfig
 from so101_driver.parameters import Parameter, param, table
 from so101_driver.units import MODES
 
+# What `ros2 launch` and launch itself understand besides a file's own arguments.
+_OF_LAUNCH = ('launch-prefix', 'launch-prefix-filter', 'emulate_tty', '__keystore', '__secure')
 # Parameters that the launch file sets itself.
 _SET_BY_LAUNCH = ('contract', 'calibration')
 # Parameters of the follower that are arguments of the launch file under the same name.
@@ -87,5 +91,21 @@ def unknown_arguments(given: Mapping[str, str]) -> list[str]:
     return [
         f'unknown argument "{name}"; --show-args lists the known ones'
         for name in given
-        if name not in known
+        if name not in known and name not in _OF_LAUNCH
     ]
+
+
+class Text(str):
+    """A text that stays one in the file by which launch hands parameters to a node.
+
+    Without quotes ROS would read the id 08 there as a number and y as a boolean.
+    """
+
+    __slots__ = ()
+
+
+def _quoted(dumper: Any, text: Text) -> Any:
+    return dumper.represent_scalar('tag:yaml.org,2002:str', text, style="'")
+
+
+yaml.add_representer(Text, _quoted)

@@ -14,7 +14,7 @@ from tests.launch.session import launched
     [
         ({'colour': 'red'}, 'unknown argument "colour"'),
         ({'hardware': None}, 'follower_port is missing'),
-        ({'single_task': ''}, 'single_task: must not be empty'),
+        ({'single_task': None}, 'single_task: must not be empty'),
         ({'fps': 60}, 'fps is 60 but camera "front" runs at 30 Hz'),
         ({'follower_calibration': 'none.json'}, 'none.json'),
         ({'root': '/proc/recorder/ds'}, 'cannot be written'),
@@ -33,7 +33,7 @@ def test_several_mistakes_in_one_message(tmp_path: Path) -> None:
     contract.write_text('version: 2\nfeatures: {action: {topic: a, type: b}}\n')
     (tmp_path / 'ds').mkdir()
     (tmp_path / 'ds' / 'mine.txt').touch()
-    with launched(tmp_path, contract='c.yaml', single_task='') as session:
+    with launched(tmp_path, contract='c.yaml', single_task=None) as session:
         assert session.wait() != 0
     for words in ('version is 2', 'robot_type', "topic is 'a'", 'single_task', 'resume:=true'):
         assert words in session.log

@@ -48,7 +48,7 @@ def _coerced(value: Any, kind: Any) -> Any:
         return float(value)
     if kind is float and isinstance(value, str):
         return float(value)
-    if type(value) is not kind:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise ValueError(f"Cannot convert value '{value}' to type '{kind.__name__}'")
     return value
 

@@ -115,8 +115,8 @@ def parse_launch_arguments(arguments: list[str]) -> list[tuple[str, str]]:
     """Return names and values; raise RuntimeError for what is not name:=value."""
     parsed: dict[str, str] = {}
     for argument in arguments:
-        name, separator, value = argument.partition(':=')
-        if not name or not separator:
+        name, _, value = argument.partition(':=')
+        if not name or not value:
             raise RuntimeError(
                 f"malformed launch argument '{argument}', expected format '<name>:=<value>'"
             )
