@@ -25,7 +25,7 @@ from recorder_node.session import COMMANDS, Event, State
 from recorder_node.status_node import StatusPublisher
 from recorder_node.streams_node import StreamSubscriptions
 from recorder_node.take import leftovers
-from so101_driver.base_node import Stop, declare, run
+from so101_driver.base_node import Stop, create_steady_timer, declare, run
 from so101_driver.errors import DriverError
 
 _THREADS = 4
@@ -103,7 +103,7 @@ class RecorderNode(Node):
             (_STATUS_S, self._on_status_time),
             (_REFRESH_S, self._streams.refresh),
         ):
-            self.create_timer(period_s, callback, callback_group=MutuallyExclusiveCallbackGroup())
+            create_steady_timer(self, period_s, callback, MutuallyExclusiveCallbackGroup())
 
     def _greet(self, config: RecorderConfig) -> None:
         log, root = self.get_logger(), self._writer.root

@@ -14,7 +14,7 @@ from std_srvs.srv import SetBool
 from so101_driver import calibration
 from so101_driver.arm import ArmReading, So101Arm
 from so101_driver.arm_config import ArmConfig
-from so101_driver.base_node import Stop
+from so101_driver.base_node import Stop, create_steady_timer
 from so101_driver.bus import ServoBus
 from so101_driver.control import ArmThread, connect_within
 from so101_driver.errors import DriverError, LinkError
@@ -77,7 +77,7 @@ class ArmNode(Node):
             arm, rate_hz, cycle, connected, lambda text: self.get_logger().warning(text)
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', JOINT_QOS)
-        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
+        create_steady_timer(self, _DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
         self._arm_thread.start()
         return self._arm_thread
 

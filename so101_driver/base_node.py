@@ -18,6 +18,8 @@ from typing import Protocol, TypeVar
 
 import rclpy
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.callback_groups import CallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
@@ -104,6 +106,19 @@ def _descriptor(spec: Spec, kind: object) -> ParameterDescriptor:
             IntegerRange(from_value=int(spec.minimum), to_value=top, step=1)
         ]
     return descriptor
+
+
+def create_steady_timer(
+    node: Node,
+    period_s: float,
+    callback: Callable[[], None],
+    callback_group: CallbackGroup | None = None,
+) -> None:
+    """Create a timer on the steady clock: one on ROS time stands still when the system's clock
+    is set back, for as long as it was.
+    """
+    steady = Clock(clock_type=ClockType.STEADY_TIME)
+    node.create_timer(period_s, callback, callback_group=callback_group, clock=steady)
 
 
 def run(

@@ -10,7 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from so101_driver.base_node import Stop, declare, run
+from so101_driver.base_node import Stop, create_steady_timer, declare, run
 from so101_driver.simulator.world import SimulatorConfig, World
 
 STATUS_TOPIC = '/recorder/status'
@@ -39,7 +39,7 @@ class SimulatorNode(Node):
         if config.episode_motion:
             self.create_subscription(DiagnosticStatus, STATUS_TOPIC, self._on_status, LATCHED)
         else:
-            self.create_timer(_FREE_RUN_PERIOD_S, self._run_freely)
+            create_steady_timer(self, _FREE_RUN_PERIOD_S, self._run_freely)
 
     def close(self) -> None:
         """Make the ports vanish."""
