@@ -115,6 +115,8 @@ class Conductor:
     def command(self, event: Event, reason: str = '') -> tuple[Decision, list[Future[Any]]]:
         """Let the session decide and carry out what it says; the futures end when it is durable."""
         with self._lock:
+            if self._closed:
+                return Decision(False, 'refused: the recorder is ending'), []
             decision = self.session.handle(event, reason)
             futures: list[Future[Any]] = []
             if decision.accepted:

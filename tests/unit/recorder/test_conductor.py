@@ -197,3 +197,13 @@ def test_closing_keeps_a_running_take(make: Any, tmp_path: Path) -> None:
     bench.close()
     assert len(leftovers(tmp_path / 'ds.recording')) == 1
     assert any('is kept in' in line for line in bench.log.lines)
+
+
+def test_a_command_that_comes_after_the_end_begins_no_take(make: Any) -> None:
+    bench = make(start='manual')
+    bench.deliver()
+    bench.close()
+    decision, futures = bench.conductor.command(Event.START)
+    assert not decision.accepted
+    assert not futures
+    assert bench.conductor.engine.running is None
