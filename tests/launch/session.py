@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from pathlib import Path
 
 from tests.conftest import wait_until
 
-BIN = Path(sys.executable).parent
+PATH = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+ROS2 = shutil.which('ros2', path=PATH) or 'ros2'
 LAUNCH_TIMEOUT_S = 120.0
 _STARTED = re.compile(r'\[(\w+)-\d+\]: process started with pid \[(\d+)\]')
 _domains = itertools.count(int(os.environ.get('ROS_DOMAIN_ID', '1')))
@@ -25,7 +27,7 @@ def environment(domain: int) -> dict[str, str]:
     """Return the environment of a user with the package installed, in a domain of its own."""
     return {
         **os.environ,
-        'PATH': f'{BIN}{os.pathsep}{os.environ["PATH"]}',
+        'PATH': PATH,
         'ROS_DOMAIN_ID': str(domain),
         'PYTHONUNBUFFERED': '1',
     }
@@ -44,7 +46,7 @@ class Launch:
             'num_episodes': 1, 'episode_time_s': 3.0, 'reset_time_s': 1.0, **arguments,
         }  # fmt: skip
         command = [
-            str(BIN / 'ros2'), 'launch', 'recorder', 'teleop_record.launch.py',
+            ROS2, 'launch', 'recorder', 'teleop_record.launch.py',
             *(f'{name}:={value}' for name, value in values.items() if value is not None),
         ]  # fmt: skip
         with self.log_path.open('w') as log:
@@ -95,7 +97,7 @@ class Launch:
     def ros2(self, *words: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a `ros2` command as from a second terminal."""
         return subprocess.run(
-            [str(BIN / 'ros2'), *words], env=environment(self.domain), text=True,
+            [ROS2, *words], env=environment(self.domain), text=True,
             capture_output=True, timeout=timeout_s, check=False,
         )  # fmt: skip
 
