@@ -6,7 +6,6 @@ wrapped in a `Picture`, and are converted by the encoder's thread.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -220,8 +219,3 @@ def _image_reader(feature: Feature, source: Source) -> Callable[[Any], Picture]:
         return Picture(height, width, message.encoding, message.step, message.data)
 
     return read
-
-
-def seconds(ns: float) -> float:
-    """Nanoseconds as seconds, for texts."""
-    return ns / NS if math.isfinite(ns) else ns

@@ -48,7 +48,8 @@ def test_ctrl_c_keeps_and_names_the_unfinished_take(tmp_path: Path) -> None:
     assert_saved_is_whole(session)
     assert 'the unfinished take is kept in' in session.log
     assert 'Traceback' not in session.log
-    assert 'torque' not in session.log.lower() or 'still powered' not in session.log
+    # A follower that could not release every motor ends with an error.
+    assert '[follower-1]: process has finished cleanly' in session.log
     with launched(tmp_path, cameras='front', resume='true', episode_time_s=2) as again:
         assert again.wait() == 0, again.log
     assert 'an unfinished take of an earlier session is kept in' in again.log
