@@ -17,7 +17,7 @@ from recorder_node.conductor import Conductor, Surroundings
 from recorder_node.config import RecorderConfig
 from recorder_node.dataset import layout
 from recorder_node.dataset.lock import RootLock
-from recorder_node.dataset.writer import DatasetWriter
+from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.engine import Saved
 from recorder_node.messages import load_units
 from recorder_node.sampler import make_buffers
@@ -84,7 +84,7 @@ class RecorderNode(Node):
         layout.check_root(root, config.resume)
         self._root_lock = RootLock(layout.recording_folder(root))
         try:
-            self._writer = DatasetWriter(root, contract, config.fps, config.resume)
+            self._writer = DatasetWriter(root, describe(contract, config.fps), config.resume)
         except DriverError:
             self._root_lock.close()
             raise

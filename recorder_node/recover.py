@@ -20,7 +20,7 @@ from recorder_node import report as reports
 from recorder_node.contract import Contract, Feature
 from recorder_node.dataset import layout
 from recorder_node.dataset.lock import RootLock
-from recorder_node.dataset.writer import DatasetWriter
+from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.errors import EncodeError, RecorderError
 from recorder_node.fragments import whole_length
 from recorder_node.journal import fsync_path, read, record_dtype
@@ -92,7 +92,7 @@ def recover(folder: Path, root: Path) -> tuple[int, dict[str, Any]]:
     """
     take, contract = restore(folder)
     resume = (root / layout.INFO).is_file()
-    writer = DatasetWriter(root, contract, take.fps, resume)
+    writer = DatasetWriter(root, describe(contract, take.fps), resume)
     report = reports.make(take, {key: Counters() for key in take.streams}, {}, {}, [])
     report['warnings'].append('recovered from a take that was cut')
     return writer.publish(take, report), report

@@ -7,7 +7,7 @@ each frame counts and no second pass over the video is needed.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,7 @@ class PictureStats:
         return shaped
 
 
-def aggregate(parts: list[Mapping[str, Stats]]) -> dict[str, Stats]:
+def aggregate(parts: Sequence[Mapping[str, Stats]]) -> dict[str, Stats]:
     """Combine the statistics of several episodes, feature by feature.
 
     Minimum, maximum, weighted mean and pooled standard deviation are exact; quantiles are the

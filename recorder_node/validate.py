@@ -14,7 +14,7 @@ def main(args: list[str] | None = None) -> int:
     """Check a dataset; return 0 when it is sound, 1 with every problem listed."""
     parser = argparse.ArgumentParser(
         prog='validate',
-        description='Check a LeRobot v3.0 dataset: counts, columns, time stamps, '
+        description='Check a LeRobot dataset of format v3.0 or v2.1: counts, columns, time stamps, '
         'every video decodes to exactly its rows, statistics.',
     )
     parser.add_argument('root', type=Path, help='folder of the dataset')
@@ -30,11 +30,15 @@ def main(args: list[str] | None = None) -> int:
                     'valid': not problems,
                     'episodes': checker.episodes,
                     'frames': checker.frames,
+                    'version': checker.version,
                     'problems': problems,
+                    'warnings': checker.warnings,
                 }
             )
         )
     else:
+        for warning in checker.warnings:
+            print(f'WARNING: {warning}', file=sys.stderr)
         for problem in problems:
             print(f'PROBLEM: {problem}', file=sys.stderr)
         print(

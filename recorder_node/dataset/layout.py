@@ -1,4 +1,7 @@
-"""Where things lie in a LeRobot v3.0 dataset, and LeRobot's constants (lerobot 0.4.0 to 0.6.1)."""
+"""Where things lie in a LeRobot dataset, and LeRobot's constants.
+
+Format v2.1 is that of lerobot 0.3, v3.0 that of 0.4.0 to 0.6.1.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,20 @@ from pathlib import Path
 
 from so101_driver.errors import ConfigError
 
-CODEBASE_VERSION = 'v3.0'
+V30 = 'v3.0'
+V21 = 'v2.1'
+VERSIONS = (V30, V21)
 CHUNKS_SIZE = 1000
 DATA_FILES_SIZE_IN_MB = 100
 VIDEO_FILES_SIZE_IN_MB = 200
 DATA_PATH = 'data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet'
 VIDEO_PATH = 'videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4'
 EPISODES_PATH = 'meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet'
+V21_DATA_PATH = 'data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet'
+V21_VIDEO_PATH = 'videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4'
+V21_EPISODES = 'meta/episodes.jsonl'
+V21_EPISODES_STATS = 'meta/episodes_stats.jsonl'
+V21_TASKS = 'meta/tasks.jsonl'
 INFO = 'meta/info.json'
 STATS = 'meta/stats.json'
 TASKS = 'meta/tasks.parquet'
@@ -39,6 +49,23 @@ _FILE = re.compile(r'chunk-(\d+)/file-(\d+)\.')
 
 Place = tuple[int, int]
 FIRST: Place = (0, 0)
+
+
+def at(template: str, place: Place, **names: str) -> str:
+    """Return the path of a v3.0 file, relative to the root."""
+    return template.format(chunk_index=place[0], file_index=place[1], **names)
+
+
+def v21_data(episode: int, chunks_size: int = CHUNKS_SIZE) -> str:
+    """Return the data file of an episode in format v2.1."""
+    return V21_DATA_PATH.format(episode_chunk=episode // chunks_size, episode_index=episode)
+
+
+def v21_video(episode: int, key: str, chunks_size: int = CHUNKS_SIZE) -> str:
+    """Return the video file of an episode and camera in format v2.1."""
+    return V21_VIDEO_PATH.format(
+        episode_chunk=episode // chunks_size, episode_index=episode, video_key=key
+    )
 
 
 def following(place: Place) -> Place:

@@ -1,61 +1,152 @@
-"""Files prepared aside, made durable, then renamed into the dataset in a written order."""
+"""Changes of a dataset on disk: prepared aside, made durable, logged, then renamed in order.
+
+The log makes a change that was begun complete itself when the dataset is next opened: either
+nothing of it is visible, or all of it will be. Between two renames a reader sees a dataset that
+loads, because the caller gives the renames in an order that allows it.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from recorder_node.dataset import layout
 from recorder_node.dataset.tables import write_groups
+from recorder_node.errors import DatasetError
 from recorder_node.journal import fsync_path
 
+LOG = 'commit.json'
+_FOLDER = 'publish'
 
-class Staging:
-    """The files of one publication.
 
-    Nothing is visible before `commit`. Names in the staging folder never clash and the folder
-    lies beside the dataset, so that a rename stays within one file system and lerobot, which
-    reads every `.parquet` below the dataset, never sees half a file.
+class Commit:
+    """One change, used as a context; nothing is visible before `commit`.
+
+    The staging folder lies beside the dataset, so that a rename stays within one file system and
+    lerobot, which reads every `.parquet` below the dataset, never sees half a file.
+
+    Args:
+        root: the dataset's folder.
+
+    Raises:
+        DatasetError: when an earlier change is not complete; see `complete`.
     """
 
-    def __init__(self, root: Path, folder: Path) -> None:
+    def __init__(self, root: Path) -> None:
         self._root = root
-        self._folder = folder
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        self._folder = staging_folder(root)
+        if is_pending(root):
+            raise DatasetError(f'{root}: an earlier change is not complete yet')
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True)
         self._moves: list[tuple[Path, Path]] = []
+        self._removes: list[Path] = []
 
-    def parquet(self, target: str, groups: Sequence[pa.Table]) -> None:
-        """Prepare a parquet file with one row group per table."""
-        write_groups(self._new(target), groups)
+    def __enter__(self) -> Commit:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Throw away what was prepared, unless it is logged and so has to be completed."""
+        if not is_pending(self._root):
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def parquet(self, target: str, groups: Iterable[pa.Table]) -> Path:
+        """Prepare a parquet file with one row group per table; return where it is prepared."""
+        path = self.new(target)
+        write_groups(path, groups)
+        return path
 
     def json(self, target: str, content: Any) -> None:
         """Prepare a JSON file as lerobot writes it: indent 4, non-ASCII as it is."""
-        text = json.dumps(content, indent=4, ensure_ascii=False)
-        self._new(target).write_text(text, encoding='utf-8')
+        self.data(target, json.dumps(content, indent=4, ensure_ascii=False).encode())
+
+    def data(self, target: str, content: bytes) -> None:
+        """Prepare a file with this content."""
+        self.new(target).write_bytes(content)
 
     def move(self, source: Path, target: str) -> None:
-        """Take over a finished file that is already durable."""
+        """Take over a finished file or folder."""
         self._moves.append((source, self._root / target))
 
-    def commit(self) -> None:
-        """Fsync every file, then rename one after the other, each rename made durable."""
-        for source, _ in self._moves:
-            fsync_path(source)
-        for source, target in self._moves:
-            _make_folder(target.parent)
-            source.replace(target)
-            fsync_path(target.parent)
-        shutil.rmtree(self._folder)
-
-    def _new(self, target: str) -> Path:
-        path = self._folder / f'{len(self._moves):03d}.part'
+    def new(self, target: str) -> Path:
+        """Return the path of a new file to be written by the caller, and to become `target`."""
+        path = self._folder / f'{len(self._moves):05d}.part'
         self._moves.append((path, self._root / target))
         return path
+
+    def remove(self, path: Path) -> None:
+        """Delete a file or folder, beside or inside the dataset, once all renames are done."""
+        self._removes.append(path)
+
+    def commit(self) -> None:
+        """Fsync every file, write the log, then rename one after the other, each made durable.
+
+        Raises:
+            OSError: when the disk refuses. `is_pending` tells whether the change has begun; it
+                is then carried out by `complete`.
+        """
+        for source, _ in self._moves:
+            fsync_path(source)
+        base = self._root.parent
+        log = {
+            'moves': [[os.path.relpath(path, base) for path in move] for move in self._moves],
+            'removes': [os.path.relpath(path, base) for path in self._removes],
+        }
+        part = self._folder / f'{LOG}.part'
+        part.write_text(json.dumps(log), encoding='utf-8')
+        fsync_path(part)
+        fsync_path(self._folder)
+        part.replace(self._folder / LOG)
+        fsync_path(self._folder)
+        complete(self._root)
+
+
+def staging_folder(root: Path) -> Path:
+    """Return the folder in which changes of a dataset are prepared."""
+    return layout.recording_folder(root) / _FOLDER
+
+
+def is_pending(root: Path) -> bool:
+    """Tell whether a change has been logged and not completed."""
+    return (staging_folder(root) / LOG).is_file()
+
+
+def complete(root: Path) -> bool:
+    """Carry out what is left of a logged change; return whether there was one.
+
+    Raises:
+        OSError: when the disk refuses; the log stays.
+    """
+    if not is_pending(root):
+        return False
+    folder, base = staging_folder(root), root.parent
+    log = json.loads((folder / LOG).read_text(encoding='utf-8'))
+    for source, target in ((base / a, base / b) for a, b in log['moves']):
+        # Of a file, the source tells: it is gone once renamed. A folder is never replaced.
+        if not source.exists() or target.is_dir():
+            continue
+        _make_folder(target.parent)
+        source.replace(target)
+        fsync_path(target.parent)
+    for path in (base / text for text in log['removes']):
+        _remove(path)
+    (folder / LOG).unlink()
+    fsync_path(folder)
+    shutil.rmtree(folder)
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:

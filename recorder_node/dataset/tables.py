@@ -1,60 +1,19 @@
-"""Arrow tables of a LeRobot v3.0 dataset: data rows, episodes, tasks."""
+"""Parquet tables of format v3.0 besides the rows, and how any table is written."""
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from recorder_node.stats import Stats
 
-Features = Mapping[str, Mapping[str, Any]]
-
-_ARROW = {
-    'float32': pa.float32(), 'float64': pa.float64(), 'bool': pa.bool_(),
-    **{f'{sign}int{bits}': getattr(pa, f'{sign}int{bits}')()
-       for sign in ('', 'u') for bits in (8, 16, 32, 64)},
-}  # fmt: skip
-
-
-def columns_of(features: Features) -> list[str]:
-    """Return the features that are columns of the data files, in order."""
-    return [name for name, feature in features.items() if feature['dtype'] != 'video']
-
-
-def data_schema(features: Features) -> pa.Schema:
-    """Return the schema of a data file with the `huggingface` metadata of `datasets` 4.x."""
-    fields, described = [], {}
-    for name in columns_of(features):
-        dtype, (width,) = features[name]['dtype'], features[name]['shape']
-        value = {'dtype': dtype, '_type': 'Value'}
-        if width == 1:
-            fields.append(pa.field(name, _ARROW[dtype]))
-            described[name] = value
-        else:
-            fields.append(pa.field(name, pa.list_(_ARROW[dtype], width)))
-            described[name] = {'feature': value, 'length': width, '_type': 'List'}
-    metadata = {'huggingface': json.dumps({'info': {'features': described}})}
-    return pa.schema(fields, metadata=metadata)
-
-
-def data_table(columns: Mapping[str, NDArray[Any]], features: Features) -> pa.Table:
-    """Return one episode's rows; `columns` are `(rows, n)` by feature."""
-    schema = data_schema(features)
-    arrays = []
-    for field in schema:
-        values = np.ascontiguousarray(columns[field.name])
-        flat = pa.array(values.reshape(-1))
-        if pa.types.is_fixed_size_list(field.type):
-            flat = pa.FixedSizeListArray.from_arrays(flat, field.type.list_size)
-        arrays.append(flat.cast(field.type))
-    return pa.Table.from_arrays(arrays, schema=schema)
+STATS_PREFIX = 'stats/'
 
 
 def tasks_table(tasks: Sequence[str]) -> pa.Table:
@@ -86,14 +45,23 @@ def tasks_table(tasks: Sequence[str]) -> pa.Table:
 def read_tasks(path: Path) -> list[str]:
     """Return the task texts by index, from a file of any lerobot version.
 
-    The text column is the one that is not `task_index`; lerobot 0.4 calls it
-    `__index_level_0__`, later versions `task`.
+    lerobot looks tasks up by position and takes the text from the pandas index; the text column
+    is called `__index_level_0__` by 0.4, `task` later.
+
+    Raises:
+        ValueError: when lerobot would read other texts than those in the file.
     """
     table = pq.read_table(path)
-    (text,) = [name for name in table.column_names if name != 'task_index']
-    order = table.column('task_index').to_pylist()
-    texts = table.column(text).to_pylist()
-    return [task for _, task in sorted(zip(order, texts, strict=True))]
+    pandas = json.loads((table.schema.metadata or {}).get(b'pandas', b'{}'))
+    index = pandas.get('index_columns')
+    if not index or index[0] not in table.column_names:
+        raise ValueError('there is no pandas metadata, by which lerobot finds the texts')
+    if table.column('task_index').to_pylist() != list(range(table.num_rows)):
+        raise ValueError('task_index is not the row number')
+    texts = table.column(index[0]).to_pylist()
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError('a task is not a text')
+    return [str(text) for text in texts]
 
 
 def episode_table(row: Mapping[str, Any], stats: Mapping[str, Stats]) -> pa.Table:
@@ -113,14 +81,17 @@ def episode_table(row: Mapping[str, Any], stats: Mapping[str, Stats]) -> pa.Tabl
             kind = pa.int64() if name == 'count' else pa.float64()
             for _ in range(array.ndim):
                 kind = pa.list_(kind)
-            arrays[f'stats/{feature}/{name}'] = pa.array([array.tolist()], kind)
+            arrays[f'{STATS_PREFIX}{feature}/{name}'] = pa.array([array.tolist()], kind)
     for name, value in tail.items():
         arrays[name] = pa.array([value], pa.int64())
     return pa.table(arrays)
 
 
-def write_groups(path: Path, groups: Sequence[pa.Table]) -> None:
-    """Write tables as one file, a row group each: snappy, dictionary encoding."""
-    with pq.ParquetWriter(path, groups[0].schema, compression='snappy') as writer:
-        for group in groups:
+def write_groups(path: Path, groups: Iterable[pa.Table]) -> None:
+    """Write tables as one file, a row group each: snappy, dictionary encoding but for pictures."""
+    remaining = iter(groups)
+    first = next(remaining)
+    plain = [f.name for f in first.schema if not pa.types.is_struct(f.type)]
+    with pq.ParquetWriter(path, first.schema, compression='snappy', use_dictionary=plain) as writer:
+        for group in itertools.chain([first], remaining):
             writer.write_table(group, row_group_size=max(1, group.num_rows))

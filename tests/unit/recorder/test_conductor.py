@@ -14,7 +14,7 @@ from recorder_node.conductor import EXIT_NO_STREAMS, EXIT_NOT_SAVED, Conductor, 
 from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
 from recorder_node.dataset.check import Checker
-from recorder_node.dataset.writer import DatasetWriter
+from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.messages import NS
 from recorder_node.session import Event, State
 from recorder_node.status import flatten, values_of
@@ -50,7 +50,7 @@ class Bench:
             self.clock, self.log, lambda topic: f'nobody on {topic}', lambda: None,
             lambda report: None, lambda _reason, code: self.stops.append(code),
         )  # fmt: skip
-        writer = DatasetWriter(self.root, contract, 30, resume=False)
+        writer = DatasetWriter(self.root, describe(contract, 30), resume=False)
         config = RecorderConfig(**{**defaults, **values})
         self.conductor = Conductor(config, contract, buffers, writer, around)
 

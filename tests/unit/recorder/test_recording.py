@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recorder_node.contract import Contract
-from recorder_node.dataset.writer import DatasetWriter
+from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.engine import Engine, Saved, Settings
 from recorder_node.errors import RecorderError
 from recorder_node.messages import NS
@@ -170,7 +170,7 @@ class Bench:
         self.published: list[object] = []
         self.root = tmp_path / 'ds'
         self.folder = tmp_path / 'ds.recording'
-        self.writer = DatasetWriter(self.root, contract, 30, resume=False)
+        self.writer = DatasetWriter(self.root, describe(contract, 30), resume=False)
         self.buffers = buffers
         self.engine = Engine(
             contract,

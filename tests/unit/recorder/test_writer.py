@@ -13,9 +13,9 @@ import pytest
 
 from recorder_node.contract import Contract
 from recorder_node.dataset import layout
-from recorder_node.dataset import writer as writer_module
+from recorder_node.dataset import v30
 from recorder_node.dataset.check import Checker
-from recorder_node.dataset.writer import DatasetWriter
+from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.errors import DatasetError
 from recorder_node.sampler import Sampler, make_buffers
 from recorder_node.take import SealedTake, Take
@@ -40,7 +40,7 @@ def sealed(
 def record(
     tmp_path: Path, contract: Contract, lengths: tuple[int, ...], resume: bool = False
 ) -> Path:
-    writer = DatasetWriter(tmp_path / 'ds', contract, 30, resume)
+    writer = DatasetWriter(tmp_path / 'ds', describe(contract, 30), resume)
     for rows in lengths:
         writer.publish(sealed(tmp_path, contract, rows), {'rows': rows})
     return writer.root
@@ -51,7 +51,7 @@ def problems(root: Path) -> list[str]:
 
 
 def test_a_dataset_is_whole_after_every_episode(tmp_path: Path, contract: Contract) -> None:
-    writer = DatasetWriter(tmp_path / 'ds', contract, 30, resume=False)
+    writer = DatasetWriter(tmp_path / 'ds', describe(contract, 30), resume=False)
     assert not writer.root.exists()
     for episode, rows in enumerate((5, 1, 8)):
         assert writer.publish(sealed(tmp_path, contract, rows), {}) == episode
@@ -77,7 +77,7 @@ def test_a_dataset_is_whole_after_every_episode(tmp_path: Path, contract: Contra
 
 
 def test_the_task_may_change_within_an_episode(tmp_path: Path, contract: Contract) -> None:
-    writer = DatasetWriter(tmp_path / 'ds', contract, 30, resume=False)
+    writer = DatasetWriter(tmp_path / 'ds', describe(contract, 30), resume=False)
     writer.publish(sealed(tmp_path, contract, 4, ('open', 'close')), {})
     writer.publish(sealed(tmp_path, contract, 6, ('close',)), {})
     assert problems(writer.root) == []
@@ -101,6 +101,7 @@ def test_files_rename_in_the_written_order(
     kinds = [t.split('/')[0] if t.startswith(('videos', 'data', 'rec')) else t for t in targets]
     assert kinds == [
         'recorder',
+        'recorder',
         'videos',
         'meta/tasks.parquet',
         'data',
@@ -114,7 +115,7 @@ def test_a_save_cut_before_any_rename_leaves_the_saved_episodes_whole(
     tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Path.replace
-    steps = 7
+    steps = 8
     for step in range(steps):
         shutil.rmtree(tmp_path / 'ds', ignore_errors=True)
         shutil.rmtree(tmp_path / 'ds.recording', ignore_errors=True)
@@ -132,7 +133,7 @@ def test_a_save_cut_before_any_rename_leaves_the_saved_episodes_whole(
             return real(self, target)
 
         monkeypatch.setattr(Path, 'replace', replace)
-        writer = DatasetWriter(tmp_path / 'ds', contract, 30, resume=True)
+        writer = DatasetWriter(tmp_path / 'ds', describe(contract, 30), resume=True)
         with pytest.raises(OSError, match='No space'):
             writer.publish(take, {})
         assert calls[0] == step + 1
@@ -148,7 +149,7 @@ def rows_of(root: Path, rows: int) -> list:
 def test_small_files_are_followed_by_new_ones(
     tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_module, 'TAIL_BYTES', 6000)
+    monkeypatch.setattr(v30, 'TAIL_BYTES', 6000)
     root = record(tmp_path, contract, (4, 5, 6, 7, 8, 9))
     assert problems(root) == []
     assert len(list((root / 'data').glob('*/*.parquet'))) > 1
@@ -178,18 +179,18 @@ def test_resume_names_every_difference(
 ) -> None:
     record(tmp_path, contract, (3,))
     with pytest.raises(DatasetError, match=words):
-        DatasetWriter(tmp_path / 'ds', other(), fps, resume=True)
+        DatasetWriter(tmp_path / 'ds', describe(other(), fps), resume=True)
 
 
 def test_an_existing_folder_is_never_overwritten(tmp_path: Path, contract: Contract) -> None:
     (tmp_path / 'ds').mkdir()
     (tmp_path / 'ds' / 'thesis.txt').write_text('do not touch')
     with pytest.raises(ConfigError, match='resume:=true'):
-        DatasetWriter(tmp_path / 'ds', contract, 30, resume=False)
+        DatasetWriter(tmp_path / 'ds', describe(contract, 30), resume=False)
     with pytest.raises(ConfigError, match='is not a dataset'):
-        DatasetWriter(tmp_path / 'ds', contract, 30, resume=True)
+        DatasetWriter(tmp_path / 'ds', describe(contract, 30), resume=True)
     with pytest.raises(ConfigError, match='there is no dataset'):
-        DatasetWriter(tmp_path / 'none', contract, 30, resume=True)
+        DatasetWriter(tmp_path / 'none', describe(contract, 30), resume=True)
     assert [p.name for p in (tmp_path / 'ds').iterdir()] == ['thesis.txt']
 
 
@@ -244,7 +245,7 @@ def damage_stats(root: Path) -> None:
         (lambda root: damage_info(root, splits={}), 'splits'),
         (lambda root: damage_info(root, codebase_version='v9'), 'codebase_version'),
         (lambda root: (root / layout.INFO).unlink(), 'info.json cannot be read'),
-        (lambda root: (root / layout.TASKS).unlink(), 'tasks.parquet cannot be read'),
+        (lambda root: (root / layout.TASKS).unlink(), 'tasks cannot be read'),
         (lambda root: next(root.rglob('*.mp4')).unlink(), 'cannot be read'),
         (damage_video, '.mp4'),
         (swap_videos, 'frames decode'),

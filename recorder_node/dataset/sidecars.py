@@ -1,0 +1,47 @@
+"""What the recorder keeps beside LeRobot's files: a report per episode, and every row's stamps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from recorder_node.dataset import layout
+from recorder_node.dataset.publish import Commit
+
+
+def report(root: Path, commit: Commit, entry: Mapping[str, Any]) -> None:
+    """Prepare one more line of `recorder/episodes.jsonl`; the last line about an episode counts."""
+    path = root / layout.REPORTS
+    before = path.read_bytes() if path.is_file() else b''
+    commit.data(layout.REPORTS, before + json.dumps(entry).encode() + b'\n')
+
+
+def keep_below(root: Path, commit: Commit, total: int) -> None:
+    """Prepare the reports without those of episodes from `total` on."""
+    kept = [
+        json.dumps({'episode_index': index, **entry}).encode() + b'\n'
+        for index, entry in reports(root).items()
+        if index < total
+    ]
+    commit.data(layout.REPORTS, b''.join(kept))
+
+
+def reports(root: Path) -> dict[int, dict[str, Any]]:
+    """Return what is known about each episode; empty where nothing was kept."""
+    found: dict[int, dict[str, Any]] = {}
+    path = root / layout.REPORTS
+    if not path.is_file():
+        return found
+    for line in path.read_bytes().splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        index = int(entry.pop('episode_index'))
+        if entry.get('removed'):
+            found.pop(index, None)
+        else:
+            found[index] = entry
+    return found
