@@ -115,10 +115,17 @@ def recording_folder(root: Path) -> Path:
     return root.with_name(f'{root.name}.recording')
 
 
+def commit_log(root: Path) -> Path:
+    """Return the file that exists while a change of the dataset is not complete."""
+    return recording_folder(root) / 'publish' / 'commit.json'
+
+
 def root_problems(root: Path, resume: bool) -> list[str]:
     """Say why a dataset cannot be written at `root`, without changing anything."""
     if root.exists() and not root.is_dir():
         return [f'root {root} is a file']
+    if resume and commit_log(root).is_file():
+        return []
     exists = root.is_dir() and any(root.iterdir())
     if exists and not resume:
         return [

@@ -44,5 +44,5 @@ class RootLock:
             return
         (self._folder / NAME).unlink(missing_ok=True)
         self._file.close()
-        if not any(self._folder.iterdir()):
+        if self._folder.is_dir() and not any(self._folder.iterdir()):
             self._folder.rmdir()

@@ -21,9 +21,6 @@ from recorder_node.dataset.tables import write_groups
 from recorder_node.errors import DatasetError
 from recorder_node.journal import fsync_path
 
-LOG = 'commit.json'
-_FOLDER = 'publish'
-
 
 class Commit:
     """One change, used as a context; nothing is visible before `commit`.
@@ -40,7 +37,8 @@ class Commit:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._folder = staging_folder(root)
+        self._log = layout.commit_log(root)
+        self._folder = self._log.parent
         if is_pending(root):
             raise DatasetError(f'{root}: an earlier change is not complete yet')
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -70,8 +68,8 @@ class Commit:
         """Prepare a file with this content."""
         self.new(target).write_bytes(content)
 
-    def move(self, source: Path, target: str) -> None:
-        """Take over a finished file or folder."""
+    def move(self, source: Path, target: str | Path) -> None:
+        """Take over a finished file or folder; `target` within the root, or absolute."""
         self._moves.append((source, self._root / target))
 
     def new(self, target: str) -> Path:
@@ -98,23 +96,18 @@ class Commit:
             'moves': [[os.path.relpath(path, base) for path in move] for move in self._moves],
             'removes': [os.path.relpath(path, base) for path in self._removes],
         }
-        part = self._folder / f'{LOG}.part'
+        part = self._log.with_suffix('.part')
         part.write_text(json.dumps(log), encoding='utf-8')
         fsync_path(part)
         fsync_path(self._folder)
-        part.replace(self._folder / LOG)
+        part.replace(self._log)
         fsync_path(self._folder)
         complete(self._root)
 
 
-def staging_folder(root: Path) -> Path:
-    """Return the folder in which changes of a dataset are prepared."""
-    return layout.recording_folder(root) / _FOLDER
-
-
 def is_pending(root: Path) -> bool:
     """Tell whether a change has been logged and not completed."""
-    return (staging_folder(root) / LOG).is_file()
+    return layout.commit_log(root).is_file()
 
 
 def complete(root: Path) -> bool:
@@ -125,8 +118,8 @@ def complete(root: Path) -> bool:
     """
     if not is_pending(root):
         return False
-    folder, base = staging_folder(root), root.parent
-    log = json.loads((folder / LOG).read_text(encoding='utf-8'))
+    path, base = layout.commit_log(root), root.parent
+    log = json.loads(path.read_text(encoding='utf-8'))
     for source, target in ((base / a, base / b) for a, b in log['moves']):
         # Of a file, the source tells: it is gone once renamed. A folder is never replaced.
         if not source.exists() or target.is_dir():
@@ -134,11 +127,11 @@ def complete(root: Path) -> bool:
         _make_folder(target.parent)
         source.replace(target)
         fsync_path(target.parent)
-    for path in (base / text for text in log['removes']):
-        _remove(path)
-    (folder / LOG).unlink()
-    fsync_path(folder)
-    shutil.rmtree(folder)
+    for text in log['removes']:
+        _remove(base / text)
+    path.unlink()
+    fsync_path(path.parent)
+    shutil.rmtree(path.parent)
     return True
 
 

@@ -20,7 +20,7 @@ from recorder_node.streams import StreamBuffer
 from recorder_node.take import Take, leftovers
 from recorder_node.video import CODECS
 from tests.conftest import T0_NS, fill, small_contract, wait_until
-from tests.unit.recorder.test_writer import record
+from tests.datasets import record
 
 
 def cut_take(
@@ -101,7 +101,7 @@ def test_takes_are_listed_without_changing_them(
     assert recover([str(tmp_path / 'ds'), '--list']) == 0
     assert str(folder) in capsys.readouterr().out
     assert folder.is_dir()
-    assert recover([str(tmp_path / 'other')]) == 0
+    assert recover([str(tmp_path / 'other')]) == 1
 
 
 def test_only_one_process_writes_a_dataset(

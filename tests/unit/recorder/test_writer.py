@@ -12,42 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from recorder_node.contract import Contract
-from recorder_node.dataset import layout
-from recorder_node.dataset import v30
-from recorder_node.dataset.check import Checker
+from recorder_node.dataset import layout, v30
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.errors import DatasetError
-from recorder_node.sampler import Sampler, make_buffers
-from recorder_node.take import SealedTake, Take
 from recorder_node.validate import main as validate
-from recorder_node.video import CODECS
 from so101_driver.errors import ConfigError
-from tests.conftest import T0_NS, fill, small_contract
-
-
-def sealed(
-    tmp_path: Path, contract: Contract, rows: int, tasks: tuple[str, ...] = ('pick',)
-) -> SealedTake:
-    buffers = make_buffers(contract, 1000.0)
-    fill(buffers, rows)
-    take = Take(tmp_path / 'ds.recording' / f'take-{rows}', contract, 30, T0_NS, CODECS['h264'])
-    sampler = Sampler(contract, buffers, 30)
-    for k in range(rows):
-        take.add(sampler.row(T0_NS, k), tasks[k * len(tasks) // rows])
-    return take.seal()
-
-
-def record(
-    tmp_path: Path, contract: Contract, lengths: tuple[int, ...], resume: bool = False
-) -> Path:
-    writer = DatasetWriter(tmp_path / 'ds', describe(contract, 30), resume)
-    for rows in lengths:
-        writer.publish(sealed(tmp_path, contract, rows), {'rows': rows})
-    return writer.root
-
-
-def problems(root: Path) -> list[str]:
-    return Checker(root).run()
+from tests.conftest import T0_NS, small_contract
+from tests.datasets import problems, record, sealed
 
 
 def test_a_dataset_is_whole_after_every_episode(tmp_path: Path, contract: Contract) -> None:

@@ -1,0 +1,228 @@
+"""Makes a dataset of episodes of others: copy, verify, and only then switch.
+
+Videos are linked or cut without encoding again, numbers are copied, indices and statistics made
+anew. The sources are never changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from recorder_node.dataset import layout, schema, sidecars, splice
+from recorder_node.dataset.check import Checker
+from recorder_node.dataset.episode import EpisodeData
+from recorder_node.dataset.measure import measure
+from recorder_node.dataset.publish import Commit, complete
+from recorder_node.dataset.reader import Dataset, Episode
+from recorder_node.dataset.repair import frames_in
+from recorder_node.dataset.writer import DatasetWriter, Description, differences
+from recorder_node.errors import DatasetError
+from recorder_node.stats import QUANTILES, Stats
+
+_EDITED = 'edited'
+_REPLACED = 'replaced'
+
+
+class Part(NamedTuple):
+    """One episode of a dataset that is to be taken over."""
+
+    dataset: Dataset
+    episode: Episode
+
+
+def parts_of(dataset: Dataset, indices: Sequence[int]) -> list[Part]:
+    """Return episodes by their index, in the order given.
+
+    Raises:
+        DatasetError: naming those that do not exist.
+    """
+    if missing := [str(index) for index in indices if not 0 <= index < len(dataset.episodes)]:
+        raise DatasetError(
+            f'{dataset.root} has episodes 0..{len(dataset.episodes) - 1}, not {", ".join(missing)}'
+        )
+    return [Part(dataset, dataset.episodes[index]) for index in indices]
+
+
+def compose(
+    target: Path,
+    parts: Sequence[Part],
+    version: str = 'auto',
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Write a new dataset of these episodes and check it whole.
+
+    Args:
+        target: a folder that does not exist yet.
+        parts: the episodes, in their new order; of datasets that agree in rate, robot type and
+            features.
+        version: format; `auto` is that of the first episode's dataset.
+        progress: called with the episodes done and wanted.
+
+    Raises:
+        DatasetError: when the sources differ, one is damaged, or the result does not verify;
+            nothing is left behind.
+        ConfigError: when the target exists or cannot be written.
+        OSError: when the disk refuses; nothing is left behind.
+    """
+    if not parts:
+        raise DatasetError('a dataset cannot be without episodes')
+    first = parts[0].dataset
+    description = _description(first, version)
+    for dataset in {part.dataset.root: part.dataset for part in parts}.values():
+        if found := differences(
+            dataset.info, dataclasses.replace(description, version=dataset.version)
+        ):
+            raise DatasetError(
+                f'{dataset.root} does not fit to {first.root}:\n  - ' + '\n  - '.join(found)
+            )
+    writer = DatasetWriter(target, description, resume=False)
+    work = layout.recording_folder(target) / 'videos'
+    try:
+        for number, part in enumerate(parts):
+            work.mkdir(parents=True, exist_ok=True)
+            _take_over(writer, part, work)
+            progress(number + 1, len(parts))
+        if problems := Checker(target).run():
+            raise DatasetError('the result does not verify:\n  - ' + '\n  - '.join(problems))
+        _compare(Dataset(target), parts)
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            work.parent.rmdir()
+
+
+def edit(root: Path, indices: Sequence[int], progress: Callable[[int, int], None]) -> None:
+    """Let a dataset consist of these of its episodes, in this order.
+
+    The new one is written and verified beside it, then takes its place by two renames that
+    complete themselves when cut; only then the old one is deleted.
+
+    Raises:
+        DatasetError, OSError: as `compose`; the dataset is as it was.
+    """
+    dataset = Dataset(root)
+    folder = layout.recording_folder(root)
+    edited = folder / _EDITED
+    for left in (edited, layout.recording_folder(edited), folder / _REPLACED):
+        shutil.rmtree(left, ignore_errors=True)
+    compose(edited, parts_of(dataset, indices), progress=progress)
+    with Commit(root) as commit:
+        commit.move(root, folder / _REPLACED)
+        commit.move(edited, root)
+        commit.remove(folder / _REPLACED)
+        commit.commit()
+    complete(root)
+
+
+def _description(dataset: Dataset, version: str) -> Description:
+    features = {
+        name: {key: value for key, value in feature.items() if key != 'fps'}
+        for name, feature in dataset.features.items()
+        if name not in layout.INDEX_FEATURES
+    }
+    return Description(
+        dataset.info.get('robot_type'),
+        dataset.fps,
+        features,
+        dataset.version if version == 'auto' else version,
+    )
+
+
+def _take_over(writer: DatasetWriter, part: Part, work: Path) -> None:
+    dataset, episode = part
+    rows = dataset.rows(episode)
+    columns = {
+        name: schema.values_of(rows.column(name), dataset.features[name])
+        for name in schema.columns_of(dataset.features)
+        if name not in layout.INDEX_FEATURES
+    }
+    numbers = [dataset.tasks[index] for index in rows.column('task_index').to_pylist()]
+    tasks = list(dict.fromkeys(numbers))
+    videos = {}
+    for number, key in enumerate(dataset.video_keys):
+        videos[key] = work / f'{number}.mp4'
+        _video(dataset, episode, key, videos[key])
+    stamps = dataset.root / layout.STAMPS_PATH.format(episode_index=episode.index)
+    writer.append(
+        EpisodeData(
+            length=episode.length,
+            columns=columns,
+            tasks=tasks,
+            task_of_row=np.array([tasks.index(task) for task in numbers], np.int32),
+            videos=videos,
+            picture_stats=_picture_stats(dataset, episode, columns, videos),
+        ),
+        sidecars.reports(dataset.root).get(episode.index),
+        pq.read_table(stamps) if stamps.is_file() else None,
+    )
+
+
+def _video(dataset: Dataset, episode: Episode, key: str, target: Path) -> None:
+    """Link an episode's video when it has a file of its own, else cut it out of the file."""
+    span = episode.videos[key]
+    source = dataset.root / span.path
+    target.unlink(missing_ok=True)
+    if span.begin_s == 0 and frames_in(source) == episode.length:
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
+    else:
+        begin = round(span.begin_s * dataset.fps)
+        splice.cut(source, target, dataset.fps, begin, episode.length)
+
+
+def _picture_stats(
+    dataset: Dataset,
+    episode: Episode,
+    columns: dict[str, schema.Column],
+    videos: dict[str, Path],
+) -> dict[str, Stats]:
+    """Return what the source knows, or measure anew what it lacks or got wrong."""
+    known = dataset.stats(episode)
+    result = {}
+    for name, feature in dataset.features.items():
+        if not schema.is_picture(feature):
+            continue
+        stats = known.get(name, {})
+        # lerobot 0.4.0 to 0.5.1 wrote a standard deviation of zero, v2.1 has no quantiles.
+        sound = {'min', 'max', 'mean', 'std', 'count', *QUANTILES} <= set(stats) and not (
+            (stats['std'] == 0) & (stats['min'] < stats['max'])
+        ).any()
+        if not sound:
+            source: Any = videos[name] if name in videos else columns[name]
+            stats = measure(source, feature)
+        result[name] = stats
+    return result
+
+
+def _compare(result: Dataset, parts: Sequence[Part]) -> None:
+    """Compare every value with its source; the indices differ by intention."""
+    for episode, part in zip(result.episodes, parts, strict=True):
+        here, there = result.rows(episode), part.dataset.rows(part.episode)
+        for name in schema.columns_of(result.features):
+            if name in ('episode_index', 'index', 'task_index'):
+                continue
+            a = schema.values_of(here.column(name), result.features[name])
+            b = schema.values_of(there.column(name), part.dataset.features[name])
+            same = np.array_equal(a, b) if isinstance(a, np.ndarray) else list(a) == list(b)
+            if not same:
+                raise DatasetError(f'episode {episode.index}: {name} is not as in the source')
+        tasks = [
+            [dataset.tasks[index] for index in rows.column('task_index').to_pylist()]
+            for dataset, rows in ((result, here), (part.dataset, there))
+        ]
+        if tasks[0] != tasks[1]:
+            raise DatasetError(f'episode {episode.index}: its tasks are not as in the source')

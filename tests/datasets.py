@@ -1,0 +1,45 @@
+"""Small datasets for tests, written the way the recorder writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recorder_node.contract import Contract
+from recorder_node.dataset.check import Checker
+from recorder_node.dataset.writer import DatasetWriter, describe
+from recorder_node.sampler import Sampler, make_buffers
+from recorder_node.take import SealedTake, Take
+from recorder_node.video import CODECS
+from tests.conftest import T0_NS, fill
+
+
+def sealed(
+    tmp_path: Path, contract: Contract, rows: int, tasks: tuple[str, ...] = ('pick',)
+) -> SealedTake:
+    """Return a sealed take of made-up streams; the tasks share its rows."""
+    buffers = make_buffers(contract, 1000.0)
+    fill(buffers, rows)
+    take = Take(tmp_path / 'ds.recording' / f'take-{rows}', contract, 30, T0_NS, CODECS['h264'])
+    sampler = Sampler(contract, buffers, 30)
+    for k in range(rows):
+        take.add(sampler.row(T0_NS, k), tasks[k * len(tasks) // rows])
+    return take.seal()
+
+
+def record(
+    tmp_path: Path,
+    contract: Contract,
+    lengths: tuple[int, ...],
+    resume: bool = False,
+    version: str = 'auto',
+) -> Path:
+    """Write a dataset with episodes of so many rows at `tmp_path / ds`."""
+    writer = DatasetWriter(tmp_path / 'ds', describe(contract, 30, version), resume)
+    for rows in lengths:
+        writer.publish(sealed(tmp_path, contract, rows), {'rows': rows})
+    return writer.root
+
+
+def problems(root: Path) -> list[str]:
+    """Return what is wrong with a dataset."""
+    return Checker(root).run()

@@ -1,0 +1,157 @@
+"""Kill -9 before and after every single rename: nothing saved is lost, nothing half is left."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from recorder_node.dataset import layout
+from recorder_node.dataset.compose import edit
+from recorder_node.dataset.publish import complete, is_pending
+from recorder_node.dataset.reader import Dataset
+from recorder_node.dataset.repair import frames_in, repair
+from recorder_node.dataset.writer import DatasetWriter, describe
+from recorder_node.recover import main as recover
+from tests.conftest import REPOSITORY, small_contract
+from tests.datasets import problems, record
+
+LENGTHS = (5, 7, 6)
+
+
+def killed(tmp_path: Path, scenario: str, base: Path | None) -> list[Path]:
+    """Return the folders left behind by a kill at each rename, until a child gets to the end."""
+    folders = []
+    for when in ('before', 'after'):
+        for step in range(24):
+            folder = tmp_path / f'{when}-{step}'
+            folder.mkdir()
+            if base is not None:
+                shutil.copytree(base, folder / 'ds')
+            folders.append(folder)
+    command = [sys.executable, '-m', 'tests.crash', scenario, *map(str, folders)]
+    run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    complete_ones = set(run.stdout.split())
+    dead = [folder for folder in folders if str(folder) not in complete_ones]
+    assert len(dead) >= 4
+    assert complete_ones, 'there are more renames than the test kills at'
+    return dead
+
+
+def content(root: Path, count: int) -> list[tuple]:
+    """Return rows and tasks of the first episodes."""
+    dataset = Dataset(root)
+    return [
+        (
+            dataset.rows(e).to_pylist(),
+            e.tasks,
+            [frames_in(root / s.path) for s in e.videos.values()],
+        )
+        for e in dataset.episodes[:count]
+    ]
+
+
+def check_readable(root: Path) -> None:
+    """What LeRobot's loader and samplers need, at any moment and before any repair (v3.0)."""
+    info = json.loads((root / layout.INFO).read_text())
+    dataset = Dataset(root)
+    rows = 0
+    for path in sorted((root / 'data').glob('*/*.parquet')):
+        index = pq.read_table(path).column('index').to_pylist()
+        assert index == list(range(rows, rows + len(index)))
+        rows += len(index)
+    assert len(dataset.episodes) == info['total_episodes']
+    assert info['total_tasks'] <= len(dataset.tasks)
+    for episode in dataset.recorded:
+        assert episode.first_row + episode.length <= rows
+        for span in episode.videos.values():
+            assert frames_in(root / span.path) >= round(span.end_s * dataset.fps)
+    assert json.loads((root / layout.STATS).read_text())
+
+
+@pytest.fixture(scope='module')
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return record(tmp_path_factory.mktemp('base'), small_contract(), LENGTHS)
+
+
+def test_a_cut_save(tmp_path: Path, base: Path) -> None:
+    before = content(base, 3)
+    for folder in killed(tmp_path, 'publish', base):
+        root = folder / 'ds'
+        check_readable(root)
+        begun = is_pending(root)
+        assert recover([str(root)]) == 0
+        assert problems(root) == [], folder
+        dataset = Dataset(root)
+        assert content(root, 3) == before
+        assert [episode.length for episode in dataset.episodes] == [*LENGTHS, 9]
+        assert dataset.episodes[3].tasks == ('another',)
+        if begun:
+            assert not (folder / 'ds.recording').exists()
+
+
+def test_a_cut_first_save(tmp_path: Path) -> None:
+    for folder in killed(tmp_path, 'first', None):
+        root = folder / 'ds'
+        assert recover([str(root)]) == 0
+        assert problems(root) == [], folder
+        assert [episode.length for episode in Dataset(root).episodes] == [9]
+
+
+@pytest.mark.parametrize('scenario', ['publish', 'undo'])
+def test_a_cut_change_without_its_log(tmp_path: Path, base: Path, scenario: str) -> None:
+    """The folder beside the dataset is lost: complete episodes count, the rest is debris."""
+    before = content(base, 2)
+    for folder in killed(tmp_path, scenario, base):
+        root = folder / 'ds'
+        check_readable(root)
+        shutil.rmtree(folder / 'ds.recording')
+        repair(root)
+        assert problems(root) == [], folder
+        assert content(root, 2) == before
+        DatasetWriter(root, describe(small_contract(), 30), resume=True)
+        assert repair(root) == []
+
+
+def test_a_cut_undo(tmp_path: Path, base: Path) -> None:
+    for folder in killed(tmp_path, 'undo', base):
+        root = folder / 'ds'
+        check_readable(root)
+        begun = is_pending(root)
+        writer = DatasetWriter(root, describe(small_contract(), 30), resume=True)
+        assert problems(root) == [], folder
+        assert writer.total_episodes == (2 if begun else 3)
+        assert content(root, 2) == content(base, 2)
+
+
+@pytest.mark.parametrize('keeps_log', [True, False])
+def test_a_cut_consolidation(tmp_path: Path, base: Path, keeps_log: bool) -> None:
+    rows = [entry[:2] for entry in content(base, 3)]
+    for folder in killed(tmp_path, 'join', base):
+        root = folder / 'ds'
+        check_readable(root)
+        if not keeps_log:
+            shutil.rmtree(folder / 'ds.recording')
+        DatasetWriter(root, describe(small_contract(), 30), resume=True)
+        assert problems(root) == [], folder
+        assert [entry[:2] for entry in content(root, 3)] == rows
+        files = list((root / 'videos').rglob('*.mp4'))
+        assert len(files) in (1, 3)
+
+
+def test_a_cut_edit(tmp_path: Path, base: Path) -> None:
+    reference = tmp_path / 'whole' / 'ds'
+    shutil.copytree(base, reference)
+    edit(reference, [0, 2], lambda done, total: None)
+    for folder in killed(tmp_path, 'delete', base):
+        root = folder / 'ds'
+        begun = is_pending(root)
+        complete(root)
+        assert problems(root) == [], folder
+        assert content(root, 3) == content(reference if begun else base, 3)
