@@ -17,7 +17,7 @@ from recorder_node.dataset.compose import edit
 from recorder_node.dataset.consolidate import consolidate
 from recorder_node.dataset.writer import DatasetWriter, describe
 from tests.conftest import small_contract
-from tests.datasets import sealed
+from tests.small_datasets import sealed
 
 
 def publish(folder: Path, arm: Callable[[], None]) -> None:

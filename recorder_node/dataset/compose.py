@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
+from pyarrow import feather
 
 from recorder_node.dataset import layout, schema, sidecars, splice
 from recorder_node.dataset.check import Checker
@@ -165,7 +165,7 @@ def _take_over(writer: DatasetWriter, part: Part, work: Path) -> None:
             picture_stats=_picture_stats(dataset, episode, columns, videos),
         ),
         sidecars.reports(dataset.root).get(episode.index),
-        pq.read_table(stamps) if stamps.is_file() else None,
+        feather.read_table(stamps) if stamps.is_file() else None,
     )
 
 

@@ -31,7 +31,8 @@ STATS = 'meta/stats.json'
 TASKS = 'meta/tasks.parquet'
 # Ours, outside meta/ because loaders fetch that folder whole.
 REPORTS = 'recorder/episodes.jsonl'
-STAMPS_PATH = 'recorder/stamps/episode_{episode_index:06d}.parquet'
+# No parquet: lerobot 0.3 counts every such file below the root when it records.
+STAMPS_PATH = 'recorder/stamps/episode_{episode_index:06d}.feather'
 
 # Beyond 1024 s float32 time stamps are coarser than LeRobot's tolerance of 1e-4 s.
 MAX_EPISODE_S = 1000.0

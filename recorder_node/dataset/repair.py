@@ -171,7 +171,7 @@ def _beyond(root: Path, path: Path, total: int, commit: Commit) -> list[str]:
 
 def _stray_sidecars(root: Path, total: int, commit: Commit) -> list[str]:
     debris = []
-    for path in sorted((root / layout.STAMPS_PATH).parent.glob('episode_*.parquet')):
+    for path in sorted((root / layout.STAMPS_PATH).parent.glob('episode_*.feather')):
         debris += _beyond(root, path, total, commit)
     if any(index >= total for index in sidecars.reports(root)):
         sidecars.keep_below(root, commit, total)

@@ -7,8 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+from pyarrow import feather
+
 from recorder_node.dataset import layout
 from recorder_node.dataset.publish import Commit
+
+
+def stamps(commit: Commit, episode: int, table: pa.Table) -> None:
+    """Prepare an episode's stamps: per row `t_ns`, and per stream `stamp_ns` and `recv_ns`."""
+    path = commit.new(layout.STAMPS_PATH.format(episode_index=episode))
+    feather.write_feather(table, str(path), compression='lz4')
 
 
 def report(root: Path, commit: Commit, entry: Mapping[str, Any]) -> None:

@@ -144,7 +144,7 @@ class DatasetWriter:
         number = self.total_episodes
         with Commit(self.root) as commit:
             if stamps is not None:
-                commit.parquet(layout.STAMPS_PATH.format(episode_index=number), [stamps])
+                sidecars.stamps(commit, number, stamps)
             if report is not None:
                 sidecars.report(self.root, commit, {'episode_index': number, **report})
             adopt = self._store.append(commit, episode)

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from recorder_node.dataset.check import Checker
 from recorder_node.messages import NS
@@ -128,7 +129,7 @@ def test_replayed_motions_become_a_dataset(tmp_path: Path, mode: str) -> None:
 
 def check_applied(root: Path, episode: int, mode: str, applied: dict[int, list[float]]) -> None:
     """Every recorded action is one that the follower wrote, within one tick."""
-    stamps = pq.read_table(root / f'recorder/stamps/episode_{episode:06d}.parquet')
+    stamps = feather.read_table(root / f'recorder/stamps/episode_{episode:06d}.feather')
     recorded = column(root, 'action', episode)
     known = 0
     for row, stamp_ns in zip(recorded, stamps.column('action/stamp_ns').to_pylist(), strict=True):
@@ -168,7 +169,7 @@ def test_coded_pictures_stand_in_the_rows_that_the_rule_demands(tmp_path: Path) 
 def check_coded(root: Path, camera: str, episode: int) -> None:
     """Compare every decoded picture with its row's time, its stamp and the joints it shows."""
     key = f'observation.images.{camera}'
-    stamps = pq.read_table(root / f'recorder/stamps/episode_{episode:06d}.parquet')
+    stamps = feather.read_table(root / f'recorder/stamps/episode_{episode:06d}.feather')
     t_ns = stamps.column('t_ns').to_pylist()
     stamp_ns = stamps.column(f'{key}/stamp_ns').to_pylist()
     shown = [decode(f) for f in frames(root / f'videos/{key}/chunk-000/file-{episode:03d}.mp4')]

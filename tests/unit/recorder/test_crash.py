@@ -19,7 +19,7 @@ from recorder_node.dataset.repair import frames_in, repair
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.recover import main as recover
 from tests.conftest import REPOSITORY, small_contract
-from tests.datasets import problems, record
+from tests.small_datasets import problems, record
 
 LENGTHS = (5, 7, 6)
 

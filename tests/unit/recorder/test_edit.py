@@ -19,7 +19,7 @@ from recorder_node.edit import episodes as numbers
 from recorder_node.edit import main as edit
 from recorder_node.errors import DatasetError, EncodeError
 from tests.conftest import small_contract
-from tests.datasets import problems, record
+from tests.small_datasets import problems, record
 
 LENGTHS = (4, 7, 5, 6)
 

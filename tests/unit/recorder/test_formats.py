@@ -16,7 +16,7 @@ from recorder_node.dataset.reader import Dataset, read_lines
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.errors import DatasetError
 from tests.conftest import small_contract
-from tests.datasets import problems, record, sealed
+from tests.small_datasets import problems, record, sealed
 
 
 def test_v21_has_its_own_files_per_episode(tmp_path: Path, contract: Contract) -> None:
@@ -34,8 +34,8 @@ def test_v21_has_its_own_files_per_episode(tmp_path: Path, contract: Contract) -
         'meta/info.json',
         'meta/tasks.jsonl',
         'recorder/episodes.jsonl',
-        'recorder/stamps/episode_000000.parquet',
-        'recorder/stamps/episode_000001.parquet',
+        'recorder/stamps/episode_000000.feather',
+        'recorder/stamps/episode_000001.feather',
         'videos/chunk-000/observation.images.cam0/episode_000000.mp4',
         'videos/chunk-000/observation.images.cam0/episode_000001.mp4',
     ]

@@ -20,7 +20,7 @@ from recorder_node.streams import StreamBuffer
 from recorder_node.take import Take, leftovers
 from recorder_node.video import CODECS
 from tests.conftest import T0_NS, fill, small_contract, wait_until
-from tests.datasets import record
+from tests.small_datasets import record
 
 
 def cut_take(

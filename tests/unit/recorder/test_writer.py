@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from recorder_node.contract import Contract
 from recorder_node.dataset import layout, v30
@@ -18,7 +19,7 @@ from recorder_node.errors import DatasetError
 from recorder_node.validate import main as validate
 from so101_driver.errors import ConfigError
 from tests.conftest import T0_NS, small_contract
-from tests.datasets import problems, record, sealed
+from tests.small_datasets import problems, record, sealed
 
 
 def test_a_dataset_is_whole_after_every_episode(tmp_path: Path, contract: Contract) -> None:
@@ -41,7 +42,7 @@ def test_a_dataset_is_whole_after_every_episode(tmp_path: Path, contract: Contra
         'length': 6,
         '_type': 'List',
     }
-    stamps = pq.read_table(writer.root / 'recorder/stamps/episode_000002.parquet')
+    stamps = feather.read_table(writer.root / 'recorder/stamps/episode_000002.feather')
     assert stamps.column('action/stamp_ns')[0].as_py() == T0_NS + 1_000_000
     reports = (writer.root / layout.REPORTS).read_text().splitlines()
     assert [json.loads(line)['episode_index'] for line in reports] == [0, 1, 2]

@@ -1,0 +1,70 @@
+"""Real lerobot as referee: it loads what is written here, records into it, and the reverse.
+
+Runs where the environment names a Python that has lerobot: LEROBOT_PYTHON (0.4 or later, format
+v3.0), LEROBOT_V21_PYTHON (0.3, format v2.1).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recorder_node.dataset import layout
+from recorder_node.dataset.consolidate import consolidate
+from recorder_node.edit import main as edit
+from tests.conftest import REPOSITORY, small_contract
+from tests.small_datasets import problems, record
+
+PYTHONS = {
+    layout.V30: os.environ.get('LEROBOT_PYTHON'),
+    layout.V21: os.environ.get('LEROBOT_V21_PYTHON'),
+}
+LENGTHS = (40, 31, 1)
+
+versions = pytest.mark.parametrize(
+    'version',
+    [
+        pytest.param(v, marks=pytest.mark.skipif(not python, reason=f'no lerobot for {v}'))
+        for v, python in PYTHONS.items()
+    ],
+)
+
+
+def referee(version: str, command: str, root: Path, *args: object) -> dict[str, Any]:
+    """Let the real lerobot do something and return what it says."""
+    python = PYTHONS[version]
+    assert python
+    script = str(REPOSITORY / 'tests' / 'referee.py')
+    run = subprocess.run(
+        [python, script, command, str(root), *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    result: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return result
+
+
+@versions
+@pytest.mark.parametrize('joined', [False, True])
+def test_lerobot_loads_and_resumes_what_is_written_here(
+    tmp_path: Path, version: str, joined: bool
+) -> None:
+    contract = small_contract(cameras=2)
+    root = record(tmp_path, contract, LENGTHS, version=version)
+    if joined:
+        consolidate(root)
+    assert referee(version, 'load', root)['rows'] == sum(LENGTHS)
+    assert referee(version, 'resume', root, 12)['episodes'] == 4
+    assert problems(root) == []
+    record(tmp_path, contract, (9,), resume=True)
+    assert problems(root) == []
+    assert referee(version, 'load', root)['rows'] == sum(LENGTHS) + 12 + 9
+    assert edit(['delete', str(root), '1', '3']) == 0
+    assert referee(version, 'load', root)['rows'] == 40 + 1 + 9
