@@ -9,10 +9,31 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from recorder_node.depth import DepthCoding
 from recorder_node.errors import ContractError
 
-IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+COMPRESSED = 'sensor_msgs/msg/CompressedImage'
+IMAGE_TYPES = ('sensor_msgs/msg/Image', COMPRESSED)
+TEXT_TYPE = 'std_msgs/msg/String'
+NUMERIC_DTYPES = (
+    'float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool'.split()  # noqa: SIM905
+)
+# What the plain number messages hold: std_msgs/msg/Int8, Int8MultiArray and so on; Bool alone.
+ELEMENT_DTYPES = {
+    f'std_msgs/msg/{kind}{many}': kind.lower()
+    for kind in 'Float32 Float64 Int8 Int16 Int32 Int64 UInt8 UInt16 UInt32 UInt64'.split()  # noqa: SIM905
+    for many in ('', 'MultiArray')
+} | {'std_msgs/msg/Bool': 'bool'}
 JOINT_FIELDS = {'position': 'pos', 'velocity': 'vel', 'effort': 'eff'}
+# What the session itself knows about a row, with the dtype of the feature that keeps it.
+SESSION_DTYPES = {
+    'done': 'bool',
+    'success': 'bool',
+    'reward': 'float32',
+    'intervention': 'bool',
+}
+# Those that depend on how the operator marked the episode.
+MARKED = ('success', 'reward')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,18 +61,33 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Feature:
-    """One dataset feature: LeRobot dtype, shape and names, and the sources it is joined from."""
+    """One dataset feature: LeRobot dtype, shape and names, and the sources it is joined from.
+
+    `session` names what the session fills in instead of a topic; `depth` is set for depth cameras.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     names: tuple[str, ...] | None
     sources: tuple[Source, ...]
+    session: str = ''
+    depth: DepthCoding | None = None
 
     @property
     def is_video(self) -> bool:
-        """Tell whether the feature is a camera."""
+        """Tell whether the feature is a camera stored as video."""
         return self.dtype == 'video'
+
+    @property
+    def is_picture(self) -> bool:
+        """Tell whether the feature is a camera, however it is stored."""
+        return self.dtype in ('video', 'image')
+
+    @property
+    def is_text(self) -> bool:
+        """Tell whether the feature holds texts."""
+        return self.dtype == 'string'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,13 +100,32 @@ class Contract:
 
     @property
     def cameras(self) -> tuple[Feature, ...]:
-        """The video features."""
-        return tuple(f for f in self.features if f.is_video)
+        """The features that are pictures."""
+        return tuple(f for f in self.features if f.is_picture)
 
     @property
     def numeric(self) -> tuple[Feature, ...]:
-        """The features stored as columns."""
-        return tuple(f for f in self.features if not f.is_video)
+        """The features that are numbers, those of the session among them."""
+        return tuple(f for f in self.features if not f.is_picture and not f.is_text)
+
+    @property
+    def texts(self) -> tuple[Feature, ...]:
+        """The features that are texts."""
+        return tuple(f for f in self.features if f.is_text)
+
+    @property
+    def session(self) -> tuple[Feature, ...]:
+        """The features that the session fills in."""
+        return tuple(f for f in self.features if f.session)
+
+    def stored_as_images(self) -> Contract:
+        """Return the contract with its cameras stored as image files instead of video."""
+        return dataclasses.replace(
+            self,
+            features=tuple(
+                dataclasses.replace(f, dtype='image') if f.is_picture else f for f in self.features
+            ),
+        )
 
     def with_cameras(self, names: tuple[str, ...]) -> Contract:
         """Return the contract with only the cameras named (by the last part of their feature).
@@ -87,7 +142,9 @@ class Contract:
         if problems:
             raise ContractError(problems)
         keep = {have[name].name for name in names}
-        features = tuple(f for f in self.features if not f.is_video or f.name in keep)
+        features = tuple(f for f in self.features if not f.is_picture or f.name in keep)
+        if not any(f.sources for f in features):
+            raise ContractError(['without its cameras the contract records no topic'])
         return dataclasses.replace(self, features=features)
 
     def check_fps(self, fps: int) -> None:

@@ -1,6 +1,7 @@
 """The row journal of a running take, and the one thread that makes files durable.
 
-A row is one fixed-size record, so a file cut anywhere is whole up to its last complete record.
+A row is one fixed-size record that holds its own number, so a file cut anywhere, or grown by a
+file system that did not come to write it, is good up to its last whole record.
 """
 
 from __future__ import annotations
@@ -15,17 +16,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recorder_node.append_file import AppendFile
 from recorder_node.contract import Contract
 
 SYNC_PERIOD_S = 1.0
 
 
 def record_dtype(contract: Contract, streams: Sequence[str]) -> np.dtype[Any]:
-    """Return the record of one row: features, task number, and stamp and arrival per stream."""
-    fields: list[tuple[Any, ...]] = [
-        (feature.name, feature.dtype, feature.shape) for feature in contract.numeric
+    """Return the record of one row: number from 1, features, task, stamp and arrival per stream.
+
+    Texts and the task are numbers of lines in the take's texts.
+    """
+    features = [
+        (f.name, 'int32' if f.is_text else f.dtype, f.shape)
+        for f in contract.features
+        if not f.is_picture
     ]
-    fields.append(('task', 'int32'))
+    fields: list[tuple[Any, ...]] = [('number', 'int32'), ('features', features), ('task', 'int32')]
     fields.append(('stamp_ns', 'int64', (len(streams),)))
     fields.append(('recv_ns', 'int64', (len(streams),)))
     return np.dtype(fields)
@@ -35,31 +42,37 @@ class RowJournal:
     """Rows appended to a file; `read` gives back every complete one."""
 
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
-        self.path = path
+        self.rows = 0
         self._dtype = dtype
-        self._file = path.open('xb')
+        self._file = AppendFile(path)
 
     def append(self, record: NDArray[np.void]) -> None:
-        """Append one record; it is in the file's buffer, durable after the next `sync`."""
-        self._file.write(record.tobytes())
+        """Append one record, numbering it; durable after the next `sync`.
+
+        Raises:
+            OSError: when the disk refuses; the row is not there then.
+        """
+        record['number'] = self.rows + 1
+        self._file.append(record.tobytes())
+        self.rows += 1
 
     def sync(self) -> None:
-        """Flush and fsync."""
-        if not self._file.closed:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        """Make the rows durable; nothing once closed."""
+        self._file.sync()
 
     def close(self) -> None:
         """Sync and close; further calls do nothing."""
-        if not self._file.closed:
-            self.sync()
+        try:
+            self._file.sync()
+        finally:
             self._file.close()
 
 
 def read(path: Path, dtype: np.dtype[Any]) -> NDArray[np.void]:
-    """Return the complete records of a journal, shape `(rows,)`."""
-    data = path.read_bytes()
-    return np.frombuffer(data, dtype, len(data) // dtype.itemsize)
+    """Return the good records of a journal, shape `(rows,)`."""
+    records = np.fromfile(path, dtype, path.stat().st_size // dtype.itemsize)
+    wrong = np.flatnonzero(records['number'] != np.arange(1, len(records) + 1))
+    return records[: wrong[0]] if len(wrong) else records
 
 
 def fsync_path(path: Path) -> None:

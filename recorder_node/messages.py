@@ -1,7 +1,7 @@
 """Messages to values: one extractor per message type, duck-typed so that tests need no ROS.
 
-Numbers become float64 vectors in the dataset's order and units; pictures stay as they came,
-wrapped in a `Picture`, and are converted by the encoder's thread.
+Numbers become vectors in the dataset's order and units; texts are `str`; pictures stay as they
+came, wrapped in a `Picture`, and are converted by the encoder's thread.
 """
 
 from __future__ import annotations
@@ -11,26 +11,28 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recorder_node.contract import IMAGE_TYPES, JOINT_FIELDS, Contract, Feature, Source
+from recorder_node.contract import (
+    COMPRESSED,
+    ELEMENT_DTYPES,
+    IMAGE_TYPES,
+    JOINT_FIELDS,
+    TEXT_TYPE,
+    Contract,
+    Feature,
+    Source,
+)
 from recorder_node.errors import ContractError, StreamError
+from recorder_node.pictures import Picture, check
+from recorder_node.values import Vector, fitter
 from so101_driver import calibration as calibration_module
 from so101_driver import units
 from so101_driver.errors import CalibrationError
 
-Vector = NDArray[np.float64]
 NS = 1_000_000_000
+MAX_TEXT_BYTES = 65536
 
-
-class Picture(NamedTuple):
-    """A picture as received: `data` is the message's own buffer, `step` its bytes per row."""
-
-    height: int
-    width: int
-    encoding: str
-    step: int
-    data: Any
+Value = Vector | Picture | str
 
 
 class Reading(NamedTuple):
@@ -38,7 +40,7 @@ class Reading(NamedTuple):
 
     stamp_ns: int | None
     frame_id: str
-    value: Vector | Picture
+    value: Value
 
 
 Extractor = Callable[[Any], Reading]
@@ -104,11 +106,13 @@ def extractor(feature: Feature, source: Source, converter: Units) -> Extractor:
 
     The function raises StreamError, naming topic and cause, for a message that does not fit.
     """
-    read: Callable[[Any], Vector | Picture]
+    read: Callable[[Any], Value]
     if source.type in IMAGE_TYPES:
         read = _image_reader(feature, source)
+    elif source.type == TEXT_TYPE:
+        read = _text_reader(source)
     else:
-        read = _converted(source, _number_reader(source), converter)
+        read = _converted(feature, source, converter)
 
     def extract(message: Any) -> Reading:
         header = getattr(message, 'header', None)
@@ -124,19 +128,29 @@ def extractor(feature: Feature, source: Source, converter: Units) -> Extractor:
     return extract
 
 
-def _converted(
-    source: Source, read: Callable[[Any], Vector], converter: Units
-) -> Callable[[Any], Vector]:
-    def read_converted(message: Any) -> Vector:
-        values = read(message)
-        if not np.isfinite(values).all():
-            raise StreamError(f'{source.topic}: a value is not finite: {values.tolist()}')
-        return converter.convert(source, values)
-
-    return read_converted
+def _converted(feature: Feature, source: Source, converter: Units) -> Callable[[Any], Vector]:
+    read, fit = _number_reader(feature, source), fitter(feature.dtype, source.topic)
+    if source.units == 'native':
+        return lambda message: fit(read(message))
+    finite = fitter('float64', source.topic)
+    return lambda message: fit(converter.convert(source, finite(read(message))))
 
 
-def _number_reader(source: Source) -> Callable[[Any], Vector]:
+def _text_reader(source: Source) -> Callable[[Any], str]:
+    def read(message: Any) -> str:
+        text = str(message.data)
+        try:
+            size = len(text.encode('utf-8'))
+        except UnicodeEncodeError as error:
+            raise StreamError(f'{source.topic}: a text is not Unicode: {error}') from error
+        if size > MAX_TEXT_BYTES:
+            raise StreamError(f'{source.topic}: a text of {size} bytes, {MAX_TEXT_BYTES} at most')
+        return text
+
+    return read
+
+
+def _number_reader(feature: Feature, source: Source) -> Callable[[Any], Vector]:
     if source.type == 'sensor_msgs/msg/JointState':
         return _JointReader(source, lambda message: getattr(message, source.field))
     if source.type == 'trajectory_msgs/msg/JointTrajectory':
@@ -152,18 +166,10 @@ def _number_reader(source: Source) -> Callable[[Any], Vector]:
             return np.array([getattr(getattr(twist, a), b) for a, b in paths], np.float64)
 
         return read_twist
+    element = np.dtype(ELEMENT_DTYPES[source.type])
     if 'MultiArray' in source.type:
-
-        def read_array(message: Any) -> Vector:
-            values = np.asarray(message.data, np.float64)
-            if values.shape != (source.width,):
-                raise StreamError(
-                    f'{source.topic}: {values.size} values, the contract says {source.width}'
-                )
-            return values
-
-        return read_array
-    return lambda message: np.array([float(message.data)])
+        return _ArrayReader(feature, source, element)
+    return lambda message: np.array([message.data], element)
 
 
 def _last_point(source: Source, message: Any, field: str) -> Sequence[float]:
@@ -171,6 +177,38 @@ def _last_point(source: Source, message: Any, field: str) -> Sequence[float]:
         raise StreamError(f'{source.topic}: a trajectory without points')
     values: Sequence[float] = getattr(message.points[-1], field)
     return values
+
+
+class _ArrayReader:
+    """Reads a MultiArray; its layout, where it is given, must be the feature's shape."""
+
+    def __init__(self, feature: Feature, source: Source, element: np.dtype[Any]) -> None:
+        self._topic = source.topic
+        self._width = source.width
+        self._element = element
+        # Of several sources none has the feature's shape; of a vector the layout says nothing.
+        self._shape = feature.shape if len(feature.sources) == 1 else (source.width,)
+
+    def __call__(self, message: Any) -> Vector:
+        data = message.data
+        if isinstance(data, (bytes, bytearray)):
+            data = np.frombuffer(data, self._element)
+        values = np.asarray(data, self._element)
+        if values.shape != (self._width,):
+            raise StreamError(
+                f'{self._topic}: {values.size} values, the contract says {self._width}'
+            )
+        if len(self._shape) > 1:
+            self._check_layout(message)
+        return values
+
+    def _check_layout(self, message: Any) -> None:
+        sizes = tuple(axis.size for axis in message.layout.dim)
+        if sizes not in ((), (self._width,), self._shape):
+            raise StreamError(
+                f'{self._topic}: an array of shape {list(sizes)}, '
+                f'the contract says {list(self._shape)}'
+            )
 
 
 class _JointReader:
@@ -207,7 +245,8 @@ class _JointReader:
 
 def _image_reader(feature: Feature, source: Source) -> Callable[[Any], Picture]:
     height, width = feature.shape[:2]
-    if source.type == 'sensor_msgs/msg/CompressedImage':
+    unit = feature.depth.unit if feature.depth else ''
+    if source.type == COMPRESSED:
         return lambda message: Picture(height, width, 'compressed', 0, message.data)
 
     def read(message: Any) -> Picture:
@@ -216,6 +255,11 @@ def _image_reader(feature: Feature, source: Source) -> Callable[[Any], Picture]:
                 f'{source.topic}: a picture of {message.width}x{message.height}, the contract '
                 f'says {width}x{height}'
             )
-        return Picture(height, width, message.encoding, message.step, message.data)
+        picture = Picture(
+            height, width, message.encoding, message.step, message.data,
+            bool(getattr(message, 'is_bigendian', False)),
+        )  # fmt: skip
+        check(picture, source.topic, unit)
+        return picture
 
     return read

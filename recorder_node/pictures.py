@@ -1,13 +1,15 @@
-"""Pictures as received to planes that an encoder takes: `(height, width, 3)` uint8."""
+"""Pictures as received, and as planes that an encoder takes."""
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from recorder_node import depth
 from recorder_node.errors import StreamError
-from recorder_node.messages import Picture
 
 Pixels = NDArray[np.uint8]
 
@@ -31,21 +33,52 @@ _TO_RGB = {
 ENCODINGS = (*NATIVE, *_TO_RGB, 'compressed')
 
 
-def check(picture: Picture, topic: str) -> None:
-    """Refuse a picture that `pixels` could not convert, without converting it.
+class Picture(NamedTuple):
+    """A picture as received: `data` is the message's own buffer, `step` its bytes per row."""
+
+    height: int
+    width: int
+    encoding: str
+    step: int
+    data: Any
+    big_endian: bool = False
+
+
+def check(picture: Picture, topic: str, depth_unit: str = '') -> None:
+    """Refuse a picture that could not be converted, without converting it.
+
+    Args:
+        picture: as received.
+        topic: for the error.
+        depth_unit: `mm` or `m` for a depth camera, '' for colour.
 
     Raises:
-        StreamError: unknown encoding, or a buffer smaller than height x step.
+        StreamError: an encoding that does not fit, or a buffer smaller than height x step.
     """
-    if picture.encoding not in ENCODINGS:
+    encoding = picture.encoding
+    if depth_unit and encoding != depth.ENCODINGS[depth_unit]:
+        units = {name: unit for unit, name in depth.ENCODINGS.items()}
+        if encoding in units:
+            cure = f'set depth: {{unit: {units[encoding]}}} in the contract'
+        else:
+            cure = f'a depth camera sends {" or ".join(units)}'
+        raise StreamError(f'{topic}: encoding "{encoding}" for depth in {depth_unit}; {cure}')
+    if not depth_unit and encoding not in ENCODINGS:
         raise StreamError(
-            f'{topic}: encoding "{picture.encoding}" is not supported; '
-            f'known: {", ".join(ENCODINGS)}'
+            f'{topic}: encoding "{encoding}" is not supported; known: {", ".join(ENCODINGS)}'
         )
-    if picture.encoding != 'compressed' and len(picture.data) < picture.height * picture.step:
+    if encoding != 'compressed' and len(picture.data) < picture.height * picture.step:
         raise StreamError(
             f'{topic}: {len(picture.data)} bytes for {picture.height} rows of {picture.step}'
         )
+
+
+def depth_of(picture: Picture, coding: depth.DepthCoding) -> NDArray[Any]:
+    """Return `(height, width)` of depth in the coding's unit, 0 where nothing was measured."""
+    kind = depth.DTYPES[coding.unit]
+    rows = _rows(picture, kind.itemsize)
+    raw = np.ascontiguousarray(rows).view(kind.newbyteorder('>') if picture.big_endian else kind)
+    return coding.measured(raw[..., 0].astype(kind, copy=False))
 
 
 def pixels(picture: Picture) -> tuple[Pixels, str]:

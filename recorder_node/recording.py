@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -57,9 +58,11 @@ class Recording:
         self._fallbacks: Counter[str] = Counter()
         self._stale: Counter[str] = Counter()
         self._stale_since_ns: dict[str, int] = {}
-        self._built_ns: list[int] = []
+        self._built_ns = array('q')
         self._clock_offset_ns: int | None = None
         self.cut_reason = ''
+        # How the operator marks the episode; to be handed to the take when it is sealed.
+        self.outcome: bool | None = None
 
     @property
     def end_ns(self) -> int:
@@ -98,11 +101,11 @@ class Recording:
                 self._built_ns.append(steady_ns)
         except Exception as error:  # whatever it is, the rows so far are good
             self._end_rows = self.take.rows
-            self.cut_reason = str(error)
+            self.cut_reason = self._in_words(error)
             self.complete.set()
             if isinstance(error, TakeError):
                 raise
-            raise TakeError(str(error)) from error
+            raise TakeError(self.cut_reason) from error
         self.complete.set()
         return None
 
@@ -116,6 +119,11 @@ class Recording:
         if self.cut_reason:
             report['warnings'].append(f'ended early: {self.cut_reason}')
         return report
+
+    def _in_words(self, error: Exception) -> str:
+        if isinstance(error, OSError):
+            return f'cannot write to {self.take.folder}: {error.strerror or error}'
+        return str(error)
 
     def _note(self, row: Row) -> None:
         """Count what was not ideal; end the take when a stream is silent for too long."""

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder_node.messages import NS
-from recorder_node.sampler import grid_ns
+from recorder_node.sealed import SealedTake
 from recorder_node.streams import Counters
-from recorder_node.take import SealedTake
 
 VERSION = 1
+OUTCOMES = {True: 'success', False: 'failure', None: None}
 # A picture that does not change for so long is called frozen.
 FROZEN_S = 1.0
 # A joint counts as moving once it left its first value by this share of its range.
@@ -39,7 +39,7 @@ def make(
         stale: per stream, rows whose value was older than allowed and was repeated.
         built_ns: steady time at which each row was built.
     """
-    times = np.array([grid_ns(take.t0_ns, k, take.fps) for k in range(take.rows)])
+    times = take.t0_ns + np.arange(take.rows, dtype=np.int64) * NS // take.fps
     streams = {}
     for number, key in enumerate(take.streams):
         stamps, received = take.stamps_ns[:, number], take.recv_ns[:, number]
@@ -63,7 +63,9 @@ def make(
         't0_ns': take.t0_ns,
         'tasks': list(take.tasks),
         **_milliseconds('skew', skew),
+        'outcome': OUTCOMES[take.outcome],
         'spilled_frames': take.spilled_frames,
+        'spilled_bytes': take.spilled_bytes,
         'streams': streams,
         'warnings': [],
     }
@@ -101,22 +103,25 @@ def _milliseconds(name: str, values_ns: NDArray[np.int64]) -> dict[str, float]:
 
 
 def _warnings(take: SealedTake, report: Mapping[str, Any]) -> list[str]:
-    found = []
+    found = list(take.warnings)
     for name, still in take.longest_still.items():
         if still > FROZEN_S * take.fps:
             found.append(f'{name} shows the same picture for {still / take.fps:.1f} s')
     for name in ('action', 'observation.state'):
         if name in take.columns and take.rows > 1:
-            constant = np.flatnonzero(np.ptp(take.columns[name], axis=0) == 0)
+            constant = np.flatnonzero(np.ptp(np.asarray(take.columns[name]), axis=0) == 0)
             if len(constant):
                 found.append(f'{name} never moves in element {", ".join(map(str, constant))}')
     if 'action' in take.columns and take.rows > 1:
-        head, tail = _idle_rows(take.columns['action'])
+        head, tail = _idle_rows(np.asarray(take.columns['action']))
         for where, rows in (('beginning', head), ('end', tail)):
             if rows > 2 * take.fps:
                 found.append(f'nothing moves for {rows / take.fps:.1f} s at the {where}')
     if report['spilled_frames']:
-        found.append(f'{report["spilled_frames"]} frames waited on disk: the encoder is too slow')
+        found.append(
+            f'{report["spilled_frames"]} frames ({report["spilled_bytes"] / 1e6:.0f} MB) waited on '
+            'disk: the encoder is too slow'
+        )
     for key, stream in report['streams'].items():
         if stream['stale']:
             found.append(f'{key} was older than allowed in {stream["stale"]} rows')

@@ -1,106 +1,110 @@
 """What a cut take left behind becomes a sealed take again.
 
-A take's journal holds its rows and each camera's video can be read up to the cut; the episode is
+A take's journal holds its rows and each camera's file can be read up to the cut; the episode is
 as long as the shortest of them.
 """
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
+from numpy.typing import NDArray
 
+from recorder_node import journal, texts
+from recorder_node.camera_writer import frame_stats
 from recorder_node.contract import Contract, Feature
-from recorder_node.errors import EncodeError, RecorderError
+from recorder_node.depth_stats import DepthStats
+from recorder_node.errors import RecorderError
 from recorder_node.fragments import whole_length
-from recorder_node.journal import fsync_path, read, record_dtype
-from recorder_node.stats import PictureStats, numeric_stats
-from recorder_node.take import FORMAT, HEADER, ROWS, SealedTake
-from recorder_node.video import copy_frames
+from recorder_node.images import ImageFile, decoded, whole_images
+from recorder_node.sealed import Cameras, SealedTake, sealed
+from recorder_node.stats import PictureStats
+from recorder_node.take_folder import (
+    ROWS,
+    TEXTS,
+    camera_file,
+    finished_file,
+    read_header,
+)
+from recorder_node.video import copy_frames, frames_in, frames_of
 
 
-def restore(folder: Path) -> tuple[SealedTake, Contract]:
+def restore(folder: Path, outcome: bool | None = None) -> tuple[SealedTake, Contract]:
     """Make a sealed take of what a cut one left behind.
 
+    Args:
+        folder: the take.
+        outcome: success or failure, when the take itself does not say.
+
     Raises:
-        RecorderError: when not a single row is complete, or a file is damaged.
+        RecorderError: when not a single row is complete, or a file is missing or damaged.
     """
+    header = read_header(folder)
+    if header.outcome is None:
+        header = dataclasses.replace(header, outcome=outcome)
+    contract = header.contract
     try:
-        header = json.loads((folder / HEADER).read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise RecorderError(f'{folder / HEADER}: {error}') from error
-    if header.get('format') != FORMAT:
-        raise RecorderError(f'{folder}: format {header.get("format")} is not {FORMAT}')
-    contract = _contract(header)
-    streams = tuple(header['streams'])
-    records = read(folder / ROWS, record_dtype(contract, streams))
-    rows = len(records)
+        known = texts.read(folder / TEXTS)
+        records = journal.read(folder / ROWS, journal.record_dtype(contract, header.streams))
+        rows = _rows_with_texts(records, contract, known)
+        for feature in contract.cameras:
+            rows = min(rows, _frames(camera_file(folder, feature), feature, header.fps))
+        if not rows:
+            raise RecorderError(f'{folder}: no row is complete')
+        cameras = _cameras(folder, contract, header.fps, rows)
+    except OSError as error:
+        raise RecorderError(f'{folder}: {error}') from error
+    return sealed(folder, header, records[:rows], known, cameras), contract
+
+
+def _rows_with_texts(records: NDArray[np.void], contract: Contract, known: Sequence[str]) -> int:
+    """Return how many rows there are before the first whose text or task was cut."""
+    lacking = records['task'] >= len(known)
+    for feature in contract.texts:
+        lacking |= records['features'][feature.name][:, 0] >= len(known)
+    return int(np.argmax(lacking)) if lacking.any() else len(records)
+
+
+def _frames(path: Path, feature: Feature, fps: int) -> int:
+    if not feature.is_video:
+        return whole_images(path)
+    os.truncate(path, whole_length(path))
+    return frames_in(path, fps)
+
+
+def _cameras(folder: Path, contract: Contract, fps: int, rows: int) -> Cameras:
+    cameras = Cameras()
     for feature in contract.cameras:
-        path = folder / f'{feature.name}.mp4'
-        os.truncate(path, whole_length(path))
-        rows = min(rows, copy_frames(path, _finished(path), header['fps'], rows))
-    if not rows:
-        raise RecorderError(f'{folder}: no row is complete')
-    records = records[:rows]
-    columns = {f.name: records[f.name] for f in contract.numeric}
-    stats = {name: numeric_stats(values) for name, values in columns.items()}
-    videos, still = {}, {}
-    for feature in contract.cameras:
-        path = folder / f'{feature.name}.mp4'
-        copy_frames(path, _finished(path), header['fps'], rows)
-        fsync_path(_finished(path))
-        pictures = _picture_stats(_finished(path), feature)
-        videos[feature.name] = _finished(path)
-        stats[feature.name] = pictures.result()
-        still[feature.name] = pictures.longest_still
-    take = SealedTake(
-        folder=folder,
-        rows=rows,
-        fps=header['fps'],
-        t0_ns=header['t0_ns'],
-        columns=columns,
-        tasks=tuple(header['tasks']),
-        task_of_row=records['task'],
-        videos=videos,
-        stats=stats,
-        streams=streams,
-        stamps_ns=records['stamp_ns'],
-        recv_ns=records['recv_ns'],
-        spilled_frames=0,
-        longest_still=still,
-    )
-    return take, contract
+        path = camera_file(folder, feature)
+        if feature.is_video:
+            finished = finished_file(path)
+            copy_frames(path, finished, fps, rows)
+            journal.fsync_path(finished)
+            cameras.videos[feature.name] = finished
+            frames = frames_of(finished, feature)
+        else:
+            images = ImageFile(path, rows)
+            cameras.images[feature.name] = images
+            frames = (decoded(images[row], feature.depth is not None) for row in range(rows))
+        stats = _stats(frames, feature)
+        cameras.stats[feature.name] = stats.result()
+        cameras.longest_still[feature.name] = stats.longest_still
+    journal.fsync_path(folder)
+    return cameras
 
 
-def _finished(path: Path) -> Path:
-    return path.with_suffix('.done.mp4')
-
-
-def _contract(header: dict[str, Any]) -> Contract:
-    """Return the features as the take recorded them; their sources do not matter any more."""
-    features = tuple(
-        Feature(
-            name,
-            entry['dtype'],
-            tuple(entry['shape']),
-            None if entry['names'] is None else tuple(entry['names']),
-            (),
-        )
-        for name, entry in header['features'].items()
-    )
-    return Contract(header['robot_type'], features)
-
-
-def _picture_stats(path: Path, feature: Feature) -> PictureStats:
-    stats = PictureStats(*feature.shape[:2])
-    try:
-        with av.open(str(path)) as container:
-            for frame in container.decode(video=0):
-                stats.add(np.asarray(frame.to_ndarray(format='rgb24')), 'rgb24')
-    except av.FFmpegError as error:
-        raise EncodeError(f'{path.name}: {error}') from error
+def _stats(frames: Iterator[NDArray[Any]], feature: Feature) -> PictureStats | DepthStats:
+    """Return a camera's statistics from its stored frames."""
+    stats = frame_stats(feature)
+    for frame in frames:
+        if isinstance(stats, PictureStats):
+            stats.add(frame, 'rgb24' if feature.is_video else 'bgr24')
+        else:
+            assert feature.depth is not None
+            stats.add(feature.depth.depths(frame) if feature.is_video else frame)
     return stats

@@ -7,25 +7,32 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recorder_node.contract import Contract, Feature
-from recorder_node.messages import NS, Picture, Vector
+from recorder_node.messages import NS
+from recorder_node.pictures import Picture
 from recorder_node.streams import Pick, StreamBuffer
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One row: the values by feature and where each came from by stream."""
+    """One row: the values by feature and where each came from by stream.
+
+    `intervention` tells whether a human had taken over from the policy.
+    """
 
     index: int
     t_ns: int
     values: Mapping[str, NDArray[np.generic]]
     pictures: Mapping[str, Picture]
+    texts: Mapping[str, str]
     picks: Mapping[str, Pick]
     stale: tuple[str, ...] = ()
+    intervention: bool = False
 
 
 class RowError(Exception):
@@ -71,10 +78,11 @@ class Sampler:
         t_ns = grid_ns(t0_ns, index, self._fps)
         values: dict[str, NDArray[np.generic]] = {}
         pictures: dict[str, Picture] = {}
+        texts: dict[str, str] = {}
         picks: dict[str, Pick] = {}
         stale = []
         for feature in self._contract.features:
-            parts: list[Vector] = []
+            parts: list[NDArray[Any]] = []
             for key in stream_keys(feature):
                 buffer = self._buffers[key]
                 pick = buffer.pick(t_ns, self._period_ns)
@@ -83,11 +91,14 @@ class Sampler:
                 picks[key] = pick
                 if pick.age_ns > buffer.source.max_age_s * NS:
                     stale.append(key)
-                if isinstance(pick.sample.value, Picture):
-                    pictures[feature.name] = pick.sample.value
+                value = pick.sample.value
+                if isinstance(value, Picture):
+                    pictures[feature.name] = value
+                elif isinstance(value, str):
+                    texts[feature.name] = value
                 else:
-                    parts.append(pick.sample.value)
+                    parts.append(value)
             if parts:
                 joined = parts[0] if len(parts) == 1 else np.concatenate(parts)
-                values[feature.name] = joined.astype(feature.dtype)
-        return Row(index, t_ns, values, pictures, picks, tuple(stale))
+                values[feature.name] = joined.astype(feature.dtype).reshape(feature.shape)
+        return Row(index, t_ns, values, pictures, texts, picks, tuple(stale))

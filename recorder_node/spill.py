@@ -6,13 +6,12 @@ spill file until it has been read empty again. `put` therefore never blocks for 
 
 from __future__ import annotations
 
-import pickle
 import threading
 from collections import deque
 from pathlib import Path
-from typing import BinaryIO
 
-from recorder_node.messages import Picture
+from recorder_node.append_file import AppendFile
+from recorder_node.pictures import Picture
 
 
 class SpillQueue:
@@ -23,9 +22,9 @@ class SpillQueue:
         self._memory_frames = memory_frames
         self._ready = threading.Condition()
         self._memory: deque[Picture] = deque()
-        self._file: BinaryIO | None = None
-        self._in_file = 0
-        self._read_at = 0
+        self._file: AppendFile | None = None
+        # The pictures in the file, with the offset and length of their pixels instead of those.
+        self._spilled: deque[tuple[Picture, int, int]] = deque()
         self._closed = False
         self.spilled_frames = 0
         self.spilled_bytes = 0
@@ -34,10 +33,10 @@ class SpillQueue:
         """Append a picture.
 
         Raises:
-            OSError: when the spill file cannot be written (disk full).
+            OSError: when the spill file cannot be written (disk full); the picture is not queued.
         """
         with self._ready:
-            if self._in_file or len(self._memory) >= self._memory_frames:
+            if self._spilled or len(self._memory) >= self._memory_frames:
                 self._spill(picture)
             else:
                 self._memory.append(picture)
@@ -50,21 +49,27 @@ class SpillQueue:
             self._ready.notify()
 
     def get(self) -> Picture | None:
-        """Take the oldest picture, waiting for one; None when closed and empty."""
+        """Take the oldest picture, waiting for one; None when closed and empty.
+
+        Raises:
+            OSError: when the spill file cannot be read.
+        """
         with self._ready:
-            while not self._memory and not self._in_file and not self._closed:
+            while not self._memory and not self._spilled and not self._closed:
                 self._ready.wait()
             if self._memory:
                 return self._memory.popleft()
-            return self._unspill() if self._in_file else None
+            return self._unspill() if self._spilled else None
 
     def __len__(self) -> int:
         with self._ready:
-            return len(self._memory) + self._in_file
+            return len(self._memory) + len(self._spilled)
 
     def remove(self) -> None:
-        """Delete the spill file."""
+        """Forget what waits and delete the spill file."""
         with self._ready:
+            self._memory.clear()
+            self._spilled.clear()
             if self._file is not None:
                 self._file.close()
                 self._file = None
@@ -72,22 +77,19 @@ class SpillQueue:
 
     def _spill(self, picture: Picture) -> None:
         if self._file is None:
-            self._file = self._path.open('w+b')
-        self._file.seek(0, 2)
-        start = self._file.tell()
-        # A pickle of our own data in our own temporary file; it is never read by another run.
-        pickle.dump(picture._replace(data=bytes(picture.data)), self._file, protocol=5)
-        self._in_file += 1
+            self._file = AppendFile(self._path)
+        offset = self._file.append(picture.data)
+        length = self._file.size - offset
+        self._spilled.append((picture._replace(data=None), offset, length))
         self.spilled_frames += 1
-        self.spilled_bytes += self._file.tell() - start
+        self.spilled_bytes += length
 
     def _unspill(self) -> Picture:
         assert self._file is not None
-        self._file.seek(self._read_at)
-        picture: Picture = pickle.load(self._file)
-        self._read_at = self._file.tell()
-        self._in_file -= 1
-        if not self._in_file:
-            self._file.truncate(0)
-            self._read_at = 0
-        return picture
+        picture, offset, length = self._spilled.popleft()
+        data = self._file.read(offset, length)
+        if len(data) != length:
+            raise OSError(f'{self._path}: {len(data)} of {length} bytes of a frame can be read')
+        if not self._spilled:
+            self._file.clear()
+        return picture._replace(data=data)

@@ -21,40 +21,67 @@ _SUBSAMPLE_TO_PX = 150
 Stats = dict[str, NDArray[Any]]
 
 
-def numeric_stats(values: NDArray[Any]) -> Stats:
-    """Return the statistics of `(rows, n)` values; all of shape `(n,)`, count `(1,)`."""
+def numeric_stats(values: NDArray[Any], keep_axes: bool = False) -> Stats:
+    """Return the statistics of `(rows, *shape)` values, count `(1,)` = rows.
+
+    All axes but the last are reduced, as in LeRobot v3.0; with `keep_axes` only the rows, as in
+    v2.1.
+    """
     exact = values.astype(np.float64)
+    if not keep_axes:
+        exact = exact.reshape(-1, values.shape[-1])
     result: Stats = {
         'min': exact.min(axis=0),
         'max': exact.max(axis=0),
         'mean': exact.mean(axis=0),
         'std': exact.std(axis=0),
-        'count': np.array([len(exact)], np.int64),
+        'count': np.array([len(values)], np.int64),
     }
     quantiles = np.quantile(exact, list(QUANTILES.values()), axis=0)
     result.update(zip(QUANTILES, quantiles, strict=True))
     return result
 
 
+def sampling_step(height: int, width: int) -> int:
+    """Return that every so many rows and columns of a picture are looked at, as LeRobot does."""
+    longer = max(height, width)
+    return longer // _SUBSAMPLE_TO_PX if longer >= _SUBSAMPLE_FROM_PX else 1
+
+
+class Stillness:
+    """Counts how long a camera's picture does not change."""
+
+    def __init__(self) -> None:
+        self.longest = 0
+        self._run = 0
+        self._last: int | None = None
+
+    def add(self, sample: NDArray[Any]) -> None:
+        """Compare the pixels looked at, contiguous in memory, with the last frame's."""
+        checksum = zlib.crc32(sample.data)
+        self._run = self._run + 1 if checksum == self._last else 1
+        self._last = checksum
+        self.longest = max(self.longest, self._run)
+
+
 class PictureStats:
     """Histogram of a camera's frames, per channel R, G, B."""
 
     def __init__(self, height: int, width: int) -> None:
-        longer = max(height, width)
-        self._step = longer // _SUBSAMPLE_TO_PX if longer >= _SUBSAMPLE_FROM_PX else 1
+        self._step = sampling_step(height, width)
         self._counts = np.zeros((3, 256), np.int64)
         self._frames = 0
-        self._last_checksum = 0
-        self._still = 0
-        self.longest_still = 0
+        self._stillness = Stillness()
+
+    @property
+    def longest_still(self) -> int:
+        """The longest run of frames whose sampled pixels are all equal."""
+        return self._stillness.longest
 
     def add(self, pixels: NDArray[np.uint8], channels: str) -> None:
         """Count one `(height, width, 3)` frame; `channels` is `rgb24` or `bgr24`."""
         sample = np.ascontiguousarray(pixels[:: self._step, :: self._step])
-        checksum = zlib.crc32(sample.data)
-        self._still = self._still + 1 if checksum == self._last_checksum else 1
-        self._last_checksum = checksum
-        self.longest_still = max(self.longest_still, self._still)
+        self._stillness.add(sample)
         order = (0, 1, 2) if channels == 'rgb24' else (2, 1, 0)
         for row, channel in enumerate(order):
             self._counts[row] += np.bincount(sample[..., channel].ravel(), minlength=256)
@@ -66,12 +93,12 @@ class PictureStats:
         total = self._counts.sum(axis=1)
         present = self._counts > 0
         mean = self._counts @ levels / total
-        square = self._counts @ levels**2 / total
+        apart = (levels - mean[:, None]) ** 2
         result = {
             'min': levels[present.argmax(axis=1)],
             'max': levels[255 - present[:, ::-1].argmax(axis=1)],
             'mean': mean,
-            'std': np.sqrt(np.maximum(square - mean**2, 0.0)),
+            'std': np.sqrt((self._counts * apart).sum(axis=1) / total),
         }
         cumulative = self._counts.cumsum(axis=1)
         for name, share in QUANTILES.items():

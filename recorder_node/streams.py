@@ -11,8 +11,10 @@ import threading
 from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
-from recorder_node.contract import Source
-from recorder_node.messages import NS, Picture, Vector
+import numpy as np
+
+from recorder_node.contract import TEXT_TYPE, Source
+from recorder_node.messages import NS, Value
 
 # Frame ids with which the follower tells a new command from a repeated goal.
 HOLD_FRAME = 'hold'
@@ -34,7 +36,7 @@ class Sample(NamedTuple):
     stamp_ns: int
     recv_ns: int
     frame_id: str
-    value: Vector | Picture
+    value: Value
 
 
 class Pick(NamedTuple):
@@ -95,7 +97,7 @@ class StreamBuffer:
         with self._lock:
             self._counters.received += 1
             if not self._stamps or stamp_ns > self._stamps[-1]:
-                if self._stamps:
+                if self._stamps and self.source.type != TEXT_TYPE:
                     self._note_gap(stamp_ns - self._stamps[-1])
                 self._samples.append(sample)
                 self._stamps.append(stamp_ns)
@@ -197,8 +199,8 @@ def _picked(sample: Sample | None, t_ns: int) -> Pick | None:
 def _interpolated(before: Sample | None, after: Sample | None, t_ns: int) -> Pick | None:
     if before is None or after is None:
         return _picked(before, t_ns)
-    assert not isinstance(before.value, Picture)
-    assert not isinstance(after.value, Picture)
+    assert isinstance(before.value, np.ndarray)
+    assert isinstance(after.value, np.ndarray)
     share = (t_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
     value = before.value + share * (after.value - before.value)
     return Pick(before._replace(value=value), t_ns - before.stamp_ns)

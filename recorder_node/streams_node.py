@@ -13,8 +13,7 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from recorder_node.contract import IMAGE_TYPES, Contract
 from recorder_node.errors import StreamError
-from recorder_node.messages import Picture, Units, extractor
-from recorder_node.pictures import check
+from recorder_node.messages import Units, extractor
 from recorder_node.sampler import stream_keys
 from recorder_node.streams import Sample, StreamBuffer
 
@@ -158,13 +157,9 @@ class StreamSubscriptions:
         return dispatch
 
     def _receiver(self, buffer: StreamBuffer, extract: Any) -> Callable[[Any, int], None]:
-        topic = buffer.source.topic
-
         def receive(message: Any, recv_ns: int) -> None:
             try:
                 reading = extract(message)
-                if isinstance(reading.value, Picture):
-                    check(reading.value, topic)
             except StreamError as error:
                 buffer.note_malformed()
                 self._on_misfit(str(error))

@@ -1,4 +1,4 @@
-"""One take: rows, videos and journal of an episode that is being recorded.
+"""One take: rows, pictures and journal of an episode that is being recorded.
 
 It lives in its own folder beside the dataset. `seal` makes it complete and durable; only then
 may a dataset take it over. A folder that is never sealed holds what was recorded until the cut.
@@ -8,65 +8,39 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recorder_node.contract import Contract
-from recorder_node.errors import RecorderError
-from recorder_node.journal import RowJournal, fsync_path, record_dtype
+from recorder_node import journal
+from recorder_node.camera_writer import CameraWriter
+from recorder_node.codecs import Codec
+from recorder_node.contract import Contract, Feature
+from recorder_node.errors import EncodeError, RecorderError
+from recorder_node.images import ImageFile, ImageWriter
+from recorder_node.journal import RowJournal, fsync_path
+from recorder_node.restore import restore
 from recorder_node.sampler import Row, stream_keys
-from recorder_node.stats import Stats, numeric_stats
-from recorder_node.video import Codec, VideoEncoder, finish
-
-HEADER = 'take.json'
-ROWS = 'rows.bin'
-FORMAT = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class SealedTake:
-    """A complete take on disk.
-
-    `columns` are arrays `(rows, n)` by feature; `videos` finished mp4 files by feature, each with
-    exactly `rows` frames; `stamps_ns` and `recv_ns` are `(rows, streams)`; `task_of_row` indexes
-    `tasks`.
-    """
-
-    folder: Path
-    rows: int
-    fps: int
-    t0_ns: int
-    columns: dict[str, NDArray[Any]]
-    tasks: tuple[str, ...]
-    task_of_row: NDArray[np.int32]
-    videos: dict[str, Path]
-    stats: dict[str, Stats]
-    streams: tuple[str, ...]
-    stamps_ns: NDArray[np.int64]
-    recv_ns: NDArray[np.int64]
-    spilled_frames: int
-    longest_still: dict[str, int]
-
-    def remove(self) -> None:
-        """Delete the take's folder."""
-        shutil.rmtree(self.folder)
+from recorder_node.sealed import Cameras, sealed
+from recorder_node.sealed import SealedTake as SealedTake
+from recorder_node.take_folder import HEADER as HEADER
+from recorder_node.take_folder import ROWS, TEXTS, TakeHeader, camera_file, finished_file
+from recorder_node.take_folder import feature_table as feature_table
+from recorder_node.take_folder import leftovers as leftovers
+from recorder_node.texts import TextLog
+from recorder_node.video import VideoEncoder, finish
 
 
 class Take:
-    """Rows go in at the grid's pace; everything slow happens in the encoders' threads.
+    """Rows go in at the grid's pace; everything slow happens in the cameras' threads.
 
     Args:
         folder: created here; must not exist.
         contract: the features.
         fps: rows per second.
         t0_ns: time of row 0, ROS time.
-        codec: for all cameras.
+        codec: for all cameras in colour.
     """
 
     def __init__(
@@ -77,18 +51,17 @@ class Take:
         self.fps = fps
         self._contract = contract
         self._streams = tuple(k for f in contract.features for k in stream_keys(f))
-        self._dtype = record_dtype(contract, self._streams)
-        self._records: list[NDArray[np.void]] = []
-        self._tasks: list[str] = []
-        self._encoders: dict[str, VideoEncoder] = {}
+        self._header = TakeHeader(contract, fps, t0_ns, self._streams)
+        self._dtype = journal.record_dtype(contract, self._streams)
+        self._intervention = [f.name for f in contract.session if f.session == 'intervention']
+        self._cameras: dict[str, CameraWriter] = {}
         folder.mkdir(parents=True)
         try:
+            self._texts = TextLog(folder / TEXTS)
             self._journal = RowJournal(folder / ROWS, self._dtype)
-            self._write_header()
+            self._header.write(folder)
             for feature in contract.cameras:
-                self._encoders[feature.name] = VideoEncoder(
-                    folder / f'{feature.name}.mp4', feature.shape, fps, codec
-                )
+                self._cameras[feature.name] = self._camera(feature, codec)
             fsync_path(folder)
             fsync_path(folder.parent)
         except BaseException:
@@ -98,132 +71,142 @@ class Take:
     @property
     def rows(self) -> int:
         """Rows added so far."""
-        return len(self._records)
+        return self._journal.rows
 
     @property
     def waiting_frames(self) -> int:
-        """Frames that the encoders still have to encode."""
-        return sum(len(encoder.queue) for encoder in self._encoders.values())
+        """Frames that still have to be stored."""
+        return sum(len(camera.queue) for camera in self._cameras.values())
 
     @property
     def spilled_frames(self) -> int:
-        """Frames that went through the disk because an encoder was behind."""
-        return sum(encoder.queue.spilled_frames for encoder in self._encoders.values())
+        """Frames that went through the disk because a camera's thread was behind."""
+        return sum(camera.queue.spilled_frames for camera in self._cameras.values())
+
+    @property
+    def spilled_bytes(self) -> int:
+        """Bytes of those frames."""
+        return sum(camera.queue.spilled_bytes for camera in self._cameras.values())
 
     def add(self, row: Row, task: str) -> None:
         """Add the next row.
 
         Raises:
-            EncodeError: when an encoder failed.
+            EncodeError: when a camera's frames can no longer be stored.
             OSError: when the disk refuses.
         """
-        if task not in self._tasks:
-            self._tasks.append(task)
-            self._write_header()
         record = np.zeros((), self._dtype)
+        features = record['features']
         for name, value in row.values.items():
-            record[name] = value
-        record['task'] = self._tasks.index(task)
+            features[name] = value
+        for name, text in row.texts.items():
+            features[name] = self._texts.number(text)
+        for name in self._intervention:
+            features[name] = row.intervention
+        record['task'] = self._texts.number(task)
         record['stamp_ns'] = [row.picks[key].sample.stamp_ns for key in self._streams]
         record['recv_ns'] = [row.picks[key].sample.recv_ns for key in self._streams]
         for name, picture in row.pictures.items():
-            self._encoders[name].add(picture)
+            self._cameras[name].add(picture)
         self._journal.append(record)
-        self._records.append(record)
 
     def sync(self) -> None:
-        """Make what is written so far durable."""
-        self._journal.sync()
-        for encoder in self._encoders.values():
-            if encoder.path.exists():
-                fsync_path(encoder.path)
-
-    def seal(self) -> SealedTake:
-        """Finish the videos, compare their frames with the rows, make everything durable.
+        """Make what is written so far durable; texts before the rows that use them.
 
         Raises:
-            EncodeError: when a video has not exactly one frame per row; the folder stays.
-            RecorderError: when there is no row at all.
+            OSError: when the disk refuses.
         """
-        self._journal.close()
-        if not self._records:
-            self.abandon()
-            raise RecorderError('the take has no rows')
-        stats: dict[str, Stats] = {}
-        videos: dict[str, Path] = {}
-        for name, encoder in self._encoders.items():
-            stats[name] = encoder.close()
-        for name, encoder in self._encoders.items():
-            videos[name] = encoder.path.with_suffix('.done.mp4')
-            finish(encoder.path, videos[name], self.fps, self.rows)
-            fsync_path(videos[name])
-        fsync_path(self.folder)
-        records = np.stack(self._records)
-        columns = {f.name: records[f.name] for f in self._contract.numeric}
-        stats.update({name: numeric_stats(values) for name, values in columns.items()})
-        return SealedTake(
-            folder=self.folder,
-            rows=self.rows,
-            fps=self.fps,
-            t0_ns=self.t0_ns,
-            columns=columns,
-            tasks=tuple(self._tasks),
-            task_of_row=records['task'],
-            videos=videos,
-            stats=stats,
-            streams=self._streams,
-            stamps_ns=records['stamp_ns'],
-            recv_ns=records['recv_ns'],
-            spilled_frames=self.spilled_frames,
-            longest_still={name: e.longest_still for name, e in self._encoders.items()},
+        self._texts.sync()
+        self._journal.sync()
+        for camera in self._cameras.values():
+            camera.sync()
+
+    def seal(self, outcome: bool | None = None) -> SealedTake:
+        """Finish the files, compare the frames with the rows, make everything durable.
+
+        When a camera failed the take is as long as its frames; the rows behind are left out, and
+        the take's warnings say so.
+
+        Args:
+            outcome: whether the operator called the episode a success; None when not marked.
+
+        Raises:
+            EncodeError: when a camera has not exactly one frame per row; the folder stays.
+            RecorderError: when there is no row at all.
+            OSError: when the disk refuses; the folder stays.
+        """
+        failures = self._close()
+        if not self.rows:
+            raise RecorderError('the take has no rows' + ''.join(f'; {f}' for f in failures))
+        header = dataclasses.replace(self._header, outcome=outcome)
+        if outcome is not None:
+            header.write(self.folder)
+        if failures:
+            take = self._restored(failures)
+        else:
+            records = journal.read(self.folder / ROWS, self._dtype)
+            take = sealed(self.folder, header, records, self._texts.texts, self._finished())
+        return dataclasses.replace(
+            take, spilled_frames=self.spilled_frames, spilled_bytes=self.spilled_bytes
         )
 
     def abandon(self) -> None:
-        """Stop the encoders and keep the folder as it is, durable."""
-        for encoder in self._encoders.values():
-            encoder.abort()
-        self._journal.close()
+        """Stop the cameras' threads and keep the folder as it is, durable if the disk allows."""
+        self._close()
         with contextlib.suppress(OSError):
-            self.sync()
+            fsync_path(self.folder)
 
     def remove(self) -> None:
-        """Stop the encoders and delete the folder."""
-        for encoder in self._encoders.values():
-            encoder.abort()
-        if hasattr(self, '_journal'):
-            self._journal.close()
+        """Stop the cameras' threads and delete the folder."""
+        for camera in self._cameras.values():
+            camera.abort()
+        for name in ('_journal', '_texts'):
+            if hasattr(self, name):
+                with contextlib.suppress(OSError):
+                    getattr(self, name).close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _write_header(self) -> None:
-        header = {
-            'format': FORMAT,
-            'fps': self.fps,
-            't0_ns': self.t0_ns,
-            'robot_type': self._contract.robot_type,
-            'streams': self._streams,
-            'tasks': self._tasks,
-            'features': feature_table(self._contract),
-        }
-        temporary = self.folder / f'{HEADER}.tmp'
-        temporary.write_text(json.dumps(header, indent=1), encoding='utf-8')
-        fsync_path(temporary)
-        temporary.replace(self.folder / HEADER)
+    def _camera(self, feature: Feature, codec: Codec) -> CameraWriter:
+        path = camera_file(self.folder, feature)
+        if feature.is_video:
+            return VideoEncoder(path, feature, self.fps, codec)
+        return ImageWriter(path, feature)
 
+    def _close(self) -> list[str]:
+        """End all threads, close all files; return which cameras failed, in words."""
+        failures = []
+        with contextlib.ExitStack() as files:
+            files.callback(self._journal.close)
+            files.callback(self._texts.close)
+            for camera in self._cameras.values():
+                try:
+                    camera.close()
+                except EncodeError as error:
+                    failures.append(str(error))
+        return failures
 
-def feature_table(contract: Contract) -> dict[str, dict[str, Any]]:
-    """Return LeRobot's description of the contract's features: dtype, shape, names."""
-    return {
-        f.name: {
-            'dtype': f.dtype,
-            'shape': list(f.shape),
-            'names': None if f.names is None else list(f.names),
-        }
-        for f in contract.features
-    }
+    def _finished(self) -> Cameras:
+        """Make the cameras' files final, each with exactly one frame per row."""
+        cameras = Cameras()
+        for name, camera in self._cameras.items():
+            cameras.stats[name] = camera.stats
+            cameras.longest_still[name] = camera.longest_still
+            if camera.feature.is_video:
+                cameras.videos[name] = finished_file(camera.path)
+                finish(camera.path, cameras.videos[name], self.fps, self.rows)
+                fsync_path(cameras.videos[name])
+            else:
+                cameras.images[name] = ImageFile(camera.path, self.rows)
+                if len(cameras.images[name]) != self.rows:
+                    raise EncodeError(
+                        f'{camera.path.name}: {camera.frames} frames for {self.rows} rows'
+                    )
+                fsync_path(camera.path)
+        fsync_path(self.folder)
+        return cameras
 
-
-def leftovers(folder: Path) -> Sequence[Path]:
-    """Return the takes that an earlier run left unfinished, oldest first."""
-    if not folder.is_dir():
-        return ()
-    return sorted(path.parent for path in folder.glob(f'*/{HEADER}'))
+    def _restored(self, failures: list[str]) -> SealedTake:
+        take, _ = restore(self.folder)
+        lost = self.rows - take.rows
+        found = (*take.warnings, f'{lost} rows are left out, they have no picture', *failures)
+        return dataclasses.replace(take, warnings=found)

@@ -1,4 +1,4 @@
-"""Encoding while recording: one thread and one queue per camera, an mp4 readable when cut.
+"""Encoding while recording: an mp4 per camera that is readable when cut.
 
 While the take runs the file is a fragmented mp4 without B-frames (every second frame a key
 frame), so whatever reached the disk can be read. At the end it is copied, without encoding
@@ -7,150 +7,129 @@ again, into an ordinary mp4, and the packets are counted on the way.
 
 from __future__ import annotations
 
-import dataclasses
-import os
-import threading
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
+from recorder_node.camera_writer import CameraWriter
+from recorder_node.codecs import CODECS as CODECS
+from recorder_node.codecs import DEPTH_CODEC, GOP
+from recorder_node.codecs import Codec as Codec
+from recorder_node.contract import Feature
+from recorder_node.depth_stats import DepthStats
 from recorder_node.errors import EncodeError, StreamError
-from recorder_node.messages import Picture
-from recorder_node.pictures import pixels
-from recorder_node.spill import SpillQueue
-from recorder_node.stats import PictureStats, Stats
+from recorder_node.pictures import Picture, depth_of, pixels
+from recorder_node.stats import PictureStats
 
-# SVT-AV1 prints its settings to stderr unless told to report errors only.
-os.environ.setdefault('SVT_LOG', '1')
-
-GOP = 2
-CRF = 30
-_QUEUE_FRAMES = 30
 _FRAGMENTED = {
     'movflags': 'frag_keyframe+empty_moov+default_base_moof',
     'flush_packets': '1',
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Codec:
-    """An encoder with its options; `name` is what info.json calls the stream's codec."""
-
-    encoder: str
-    name: str
-    options: dict[str, str]
-
-
-# LeRobot's quality (crf 30, g 2). H.264 veryfast takes about 2.4 ms of one core for a noisy
-# 640x480 frame, conversion included, where medium takes 4.1 ms for a file of the same size.
-CODECS = {
-    'h264': Codec('libx264', 'h264', {'preset': 'veryfast', 'bf': '0', 'threads': '1'}),
-    'hevc': Codec(
-        'libx265',
-        'hevc',
-        {
-            'preset': 'ultrafast',
-            'threads': '1',
-            'x265-params': 'bframes=0:pools=1:frame-threads=1:log-level=error:open-gop=0',
-        },
-    ),
-    'libsvtav1': Codec('libsvtav1', 'av1', {'preset': '12', 'svtav1-params': 'lp=1'}),
-}
-
-
 def choose_codec(vcodec: str) -> Codec:
-    """Return the codec for the parameter `vcodec`; `auto` is H.264, playable everywhere."""
+    """Return the codec for `vcodec` without trying it; see `codec_choice`."""
     return CODECS['h264' if vcodec == 'auto' else vcodec]
 
 
-class VideoEncoder:
+class VideoEncoder(CameraWriter):
     """Encodes one camera of one take in a thread of its own.
 
     Args:
         path: the growing file.
-        shape: (height, width, 3).
+        feature: the camera; depth is always coded losslessly in HEVC.
         fps: frames per second; frame n is shown at exactly n / fps.
-        codec: see `CODECS`.
+        codec: for colour.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, ...], fps: int, codec: Codec) -> None:
-        self.path = path
-        self.frames = 0
-        self._fps = fps
-        self._codec = codec
-        self._height, self._width = shape[:2]
-        self._stats = PictureStats(self._height, self._width)
-        self._error: Exception | None = None
-        self.queue = SpillQueue(path.with_suffix('.spill'), _QUEUE_FRAMES)
-        self._thread = threading.Thread(target=self._run, name=f'encode {path.stem}', daemon=True)
-        self._thread.start()
+    def __init__(self, path: Path, feature: Feature, fps: int, codec: Codec) -> None:
+        self._time_base = Fraction(1, fps)
+        self._codec = DEPTH_CODEC if feature.depth else codec
+        super().__init__(path, feature)
 
-    def add(self, picture: Picture) -> None:
-        """Queue one frame.
+    def _store(self, pictures: Iterator[Picture]) -> None:
+        with av.open(str(self.path), 'w', format='mp4', options=_FRAGMENTED) as container:
+            stream = self._stream(container)
+            for picture in pictures:
+                try:
+                    frame = self._frame(picture)
+                except StreamError as error:
+                    raise EncodeError(f'frame {self.frames}: {error}') from error
+                frame.pts = self.frames
+                frame.time_base = self._time_base
+                container.mux(stream.encode(frame))
+                self.frames += 1
+            container.mux(stream.encode(None))
 
-        Raises:
-            EncodeError: when encoding failed earlier.
-            OSError: when a frame that must be spilled cannot be written.
-        """
-        if self._error is not None:
-            raise EncodeError(f'{self.path.name}: {self._error}') from self._error
-        self.queue.put(picture)
-
-    def close(self) -> Stats:
-        """Encode what is queued, close the file and return the picture statistics.
-
-        Raises:
-            EncodeError: when any frame could not be encoded.
-        """
-        self.queue.close()
-        self._thread.join()
-        self.queue.remove()
-        if self._error is not None:
-            raise EncodeError(f'{self.path.name}: {self._error}') from self._error
-        return self._stats.result()
-
-    @property
-    def longest_still(self) -> int:
-        """The longest run of frames whose sampled pixels are all equal."""
-        return self._stats.longest_still
-
-    def abort(self) -> None:
-        """Stop without caring for the result."""
-        self.queue.close()
-        self._thread.join()
-        self.queue.remove()
-
-    def _run(self) -> None:
-        try:
-            with av.open(str(self.path), 'w', format='mp4', options=_FRAGMENTED) as container:
-                self._encode(container)
-        except Exception as error:  # handed to the next add() or to close()
-            self._error = error
-            while self.queue.get() is not None:
-                pass
-
-    def _encode(self, container: Any) -> None:
-        options = {'crf': str(CRF), 'g': str(GOP), **self._codec.options}
-        stream = container.add_stream(self._codec.encoder, rate=self._fps, options=options)
-        stream.width, stream.height = self._width, self._height
-        stream.pix_fmt = 'yuv420p'
-        stream.codec_context.time_base = Fraction(1, self._fps)
+    def _stream(self, container: Any) -> Any:
+        options = {'g': str(GOP), **self._codec.options}
+        rate = self._time_base.denominator
+        stream = container.add_stream(self._codec.encoder, rate=rate, options=options)
+        stream.height, stream.width = self.feature.shape[:2]
+        stream.pix_fmt = self._codec.pix_fmt
+        stream.codec_context.time_base = self._time_base
         stream.codec_context.gop_size = GOP
-        while (picture := self.queue.get()) is not None:
-            try:
-                image, layout = pixels(picture)
-            except StreamError as error:
-                raise EncodeError(f'frame {self.frames}: {error}') from error
-            self._stats.add(image, layout)
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=layout)
-            frame.pts = self.frames
-            frame.time_base = Fraction(1, self._fps)
-            container.mux(stream.encode(frame))
-            self.frames += 1
-        container.mux(stream.encode(None))
+        return stream
+
+    def _frame(self, picture: Picture) -> Any:
+        if self.feature.depth is not None:
+            assert isinstance(self._seen, DepthStats)
+            depth = depth_of(picture, self.feature.depth)
+            self._seen.add(depth)
+            return _gray_frame(self.feature.depth.codes(depth), self._codec.pix_fmt)
+        assert isinstance(self._seen, PictureStats)
+        image, layout = pixels(picture)
+        self._seen.add(image, layout)
+        return av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=layout)
+
+
+def _gray_frame(codes: NDArray[np.uint16], pix_fmt: str) -> Any:
+    height, width = codes.shape
+    frame = av.VideoFrame(width, height, pix_fmt)
+    _plane(frame)[...] = codes
+    return frame
+
+
+def _plane(frame: Any) -> NDArray[np.uint16]:
+    """View a frame's 16-bit gray plane; not every PyAV converts these formats itself."""
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, '<u2').reshape(-1, plane.line_size // 2)
+    return rows[: frame.height, : frame.width]
+
+
+def frames_of(path: Path, feature: Feature) -> Iterator[NDArray[Any]]:
+    """Decode a camera's video: `(height, width, 3)` RGB, or `(height, width)` of depth codes.
+
+    Raises:
+        EncodeError: when it cannot be decoded.
+    """
+    try:
+        with av.open(str(path)) as container:
+            for frame in container.decode(video=0):
+                if feature.depth is not None:
+                    yield np.array(_plane(frame))
+                else:
+                    yield np.asarray(frame.to_ndarray(format='rgb24'))
+    except (av.FFmpegError, IndexError) as error:
+        raise EncodeError(f'{path.name}: {error}') from error
+
+
+def frames_in(path: Path, fps: int) -> int:
+    """Return how many frames a video holds, without decoding them.
+
+    Raises:
+        EncodeError: when it cannot be read or a frame is not exactly on n / fps.
+    """
+    try:
+        with av.open(str(path)) as container:
+            return sum(1 for _ in _packets(container, fps))
+    except (av.FFmpegError, IndexError) as error:
+        raise EncodeError(f'{path.name}: {error}') from error
 
 
 def finish(source: Path, target: Path, fps: int, rows: int) -> None:
@@ -164,6 +143,7 @@ def finish(source: Path, target: Path, fps: int, rows: int) -> None:
     """
     frames = copy_frames(source, target, fps, rows)
     if not rows <= frames <= rows + 1:
+        target.unlink()
         raise EncodeError(f'{source.name}: {frames} frames for {rows} rows')
 
 
@@ -171,38 +151,49 @@ def copy_frames(source: Path, target: Path, fps: int, most: int) -> int:
     """Copy up to `most` frames without encoding; return how many the source has.
 
     Raises:
-        EncodeError: when the source cannot be read or a frame is not exactly on n / fps.
+        EncodeError: when the source cannot be read, the target not be written, or a frame is not
+            exactly on n / fps; there is no target then.
     """
-    times = []
+    count = 0
     try:
         with av.open(str(source)) as inside, av.open(str(target), 'w', format='mp4') as outside:
-            stream = inside.streams.video[0]
-            copy = outside.add_stream_from_template(stream, opaque=True)
-            for packet in inside.demux(stream):
-                if packet.pts is None:
-                    continue
-                times.append(packet.pts * packet.time_base * fps)
-                if times[-1] < most:
+            copy = outside.add_stream_from_template(inside.streams.video[0], opaque=True)
+            for packet in _packets(inside, fps):
+                count += 1
+                if count <= most:
                     packet.stream = copy
                     outside.mux(packet)
-    except (av.FFmpegError, IndexError) as error:
+    except (av.FFmpegError, IndexError, EncodeError) as error:
+        target.unlink(missing_ok=True)
         raise EncodeError(f'{source.name}: {error}') from error
-    if sorted(times) != list(range(len(times))):
-        raise EncodeError(f'{source.name}: frames are not on the grid of {fps} per second')
-    return len(times)
+    return count
+
+
+def _packets(container: Any, fps: int) -> Iterator[Any]:
+    """Yield the packets of a video, each checked to be the next frame on the grid."""
+    count = 0
+    for packet in container.demux(container.streams.video[0]):
+        if packet.pts is None:
+            continue
+        if packet.pts * packet.time_base * fps != count:
+            raise EncodeError(f'frame {count} is not on the grid of {fps} per second')
+        count += 1
+        yield packet
 
 
 def video_info(path: Path) -> dict[str, object]:
-    """Return the `info` block of a visual feature, as LeRobot 0.4 reads it from the first file."""
+    """Return the `info` block of a visual feature, as LeRobot reads it from the first file."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
+        gray = stream.pix_fmt.startswith('gray')
         return {
             'video.height': stream.height,
             'video.width': stream.width,
             'video.codec': stream.codec_context.codec.canonical_name,
             'video.pix_fmt': stream.pix_fmt,
-            'video.is_depth_map': False,
+            'video.is_depth_map': gray,
+            'is_depth_map': gray,
             'video.fps': int(stream.average_rate),
-            'video.channels': 3,
+            'video.channels': 1 if gray else 3,
             'has_audio': False,
         }

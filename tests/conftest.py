@@ -12,7 +12,8 @@ import pytest
 
 from recorder_node.contract import Contract
 from recorder_node.contract_file import parse
-from recorder_node.messages import NS, Picture
+from recorder_node.messages import NS
+from recorder_node.pictures import Picture
 from recorder_node.sampler import make_buffers
 from recorder_node.streams import Sample, StreamBuffer
 

@@ -11,8 +11,8 @@ import pytest
 from recorder_node.contract import Contract
 from recorder_node.contract_file import parse
 from recorder_node.errors import ContractError, StreamError
-from recorder_node.messages import Picture, Units, extractor, load_units
-from recorder_node.pictures import ENCODINGS, check, pixels
+from recorder_node.messages import Units, extractor, load_units
+from recorder_node.pictures import ENCODINGS, Picture, check, pixels
 from tests.conftest import JOINTS, REPOSITORY
 
 

@@ -12,15 +12,18 @@ import pytest
 
 from recorder_node.errors import EncodeError
 from recorder_node.fragments import whole_length
-from recorder_node.messages import Picture
+from recorder_node.pictures import Picture
 from recorder_node.spill import SpillQueue
 from recorder_node.stats import PictureStats, aggregate, numeric_stats
 from recorder_node.video import CODECS, VideoEncoder, finish, video_info
-from tests.conftest import picture
+from tests.conftest import picture, small_contract
+
+CAMERA = small_contract().cameras[0]
+SOFTWARE = [name for name, codec in CODECS.items() if codec.encoder.startswith('lib')]
 
 
 def encode(path: Path, frames: int, codec: str = 'h264') -> VideoEncoder:
-    encoder = VideoEncoder(path, (48, 64, 3), 30, CODECS[codec])
+    encoder = VideoEncoder(path, CAMERA, 30, CODECS[codec])
     for number in range(frames):
         encoder.add(picture(number))
     encoder.close()
@@ -37,7 +40,7 @@ def green(image: np.ndarray) -> int:
     return int(image[4, 60, 1])
 
 
-@pytest.mark.parametrize('codec', list(CODECS))
+@pytest.mark.parametrize('codec', SOFTWARE)
 def test_frames_come_back_in_order_on_the_grid(tmp_path: Path, codec: str) -> None:
     encode(tmp_path / 'a.mp4', 41, codec)
     finish(tmp_path / 'a.mp4', tmp_path / 'b.mp4', 30, 41)
@@ -78,7 +81,7 @@ def test_frames_and_rows_must_agree(tmp_path: Path) -> None:
 
 
 def test_an_encoder_error_is_told_and_leaves_no_thread(tmp_path: Path) -> None:
-    encoder = VideoEncoder(tmp_path / 'bad.mp4', (48, 64, 3), 30, CODECS['h264'])
+    encoder = VideoEncoder(tmp_path / 'bad.mp4', CAMERA, 30, CODECS['h264'])
     encoder.add(Picture(48, 64, 'compressed', 0, b'garbage'))
     with pytest.raises(EncodeError, match='a compressed picture holds nothing'):
         encoder.close()
@@ -93,7 +96,7 @@ def test_a_slow_reader_makes_frames_wait_on_disk_in_order(tmp_path: Path) -> Non
         queue.put(picture(number))
     assert len(queue) == 10
     assert queue.spilled_frames == 7
-    assert queue.spilled_bytes > 7 * 48 * 64 * 3
+    assert queue.spilled_bytes == 7 * 48 * 64 * 3
     taken = [queue.get() for _ in range(6)]
     queue.put(picture(10))
     taken += [queue.get() for _ in range(5)]
@@ -108,10 +111,12 @@ def test_a_slow_reader_makes_frames_wait_on_disk_in_order(tmp_path: Path) -> Non
 
 
 def test_a_full_disk_is_told_to_the_one_who_puts(tmp_path: Path) -> None:
-    queue = SpillQueue(Path('/dev/full'), memory_frames=1)
+    queue = SpillQueue(tmp_path / 'no folder' / 'spill', memory_frames=1)
     queue.put(picture(0))
-    with pytest.raises(OSError, match=r'No space left|seek'):
+    with pytest.raises(OSError, match='No such file'):
         queue.put(picture(1))
+    assert len(queue) == 1
+    assert queue.get() == picture(0)
 
 
 def test_picture_statistics_equal_numpy_over_all_frames() -> None:

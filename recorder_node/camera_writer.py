@@ -1,0 +1,124 @@
+"""The thread that stores one camera of one take, whatever into: queue, statistics, failure."""
+
+from __future__ import annotations
+
+import abc
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from recorder_node.contract import Feature
+from recorder_node.depth_stats import DepthStats
+from recorder_node.errors import EncodeError
+from recorder_node.pictures import Picture
+from recorder_node.spill import SpillQueue
+from recorder_node.stats import PictureStats, Stats
+
+_QUEUE_FRAMES = 30
+# Encoding waits for whatever controls the robot; frames that wait are kept.
+_NICENESS = 10
+
+
+class CameraWriter(abc.ABC):
+    """Stores frames in a thread of its own, in order, without dropping any.
+
+    Args:
+        path: the growing file.
+        feature: the camera.
+    """
+
+    def __init__(self, path: Path, feature: Feature) -> None:
+        self.path = path
+        self.feature = feature
+        self.frames = 0
+        self._seen = frame_stats(feature)
+        self._error: Exception | None = None
+        self.queue = SpillQueue(path.with_suffix('.spill'), _QUEUE_FRAMES)
+        self._thread = threading.Thread(target=self._run, name=f'encode {path.stem}', daemon=True)
+        self._thread.start()
+
+    def add(self, picture: Picture) -> None:
+        """Queue one frame.
+
+        Raises:
+            EncodeError: when storing failed earlier.
+            OSError: when a frame that must be spilled cannot be written.
+        """
+        self._check()
+        self.queue.put(picture)
+
+    def close(self) -> None:
+        """Store what is queued and close the file.
+
+        Raises:
+            EncodeError: when any frame could not be stored.
+        """
+        self.abort(drop=False)
+        self._check()
+
+    def abort(self, drop: bool = True) -> None:
+        """End the thread; with `drop` without what is still queued."""
+        if drop:
+            self.queue.remove()
+        self.queue.close()
+        self._thread.join()
+        self.queue.remove()
+
+    def sync(self) -> None:
+        """Make durable what reached the file.
+
+        Raises:
+            OSError: when the disk refuses.
+        """
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY)
+        except FileNotFoundError:  # the thread is about to create it
+            return
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    @property
+    def stats(self) -> Stats:
+        """The statistics of the frames stored; there must be one."""
+        return self._seen.result()
+
+    @property
+    def longest_still(self) -> int:
+        """The longest run of frames whose sampled pixels are all equal."""
+        return self._seen.longest_still
+
+    @abc.abstractmethod
+    def _store(self, pictures: Iterator[Picture]) -> None:
+        """Store frames until there are no more, counting them in `frames`."""
+
+    def _run(self) -> None:
+        _yield_to_others()
+        try:
+            self._store(iter(self.queue.get, None))
+        except Exception as error:  # handed to the next add() or to close()
+            self._error = error
+            # Whatever waits is lost; its space may be what the rest of the take needs.
+            self.queue.remove()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            reason = getattr(self._error, 'strerror', None) or str(self._error)
+            raise EncodeError(f'{self.path.name}: {reason}') from self._error
+
+
+def frame_stats(feature: Feature) -> PictureStats | DepthStats:
+    """Return empty statistics for a camera's frames."""
+    height, width = feature.shape[:2]
+    if feature.depth is not None:
+        return DepthStats(height, width, feature.depth.unit)
+    return PictureStats(height, width)
+
+
+def _yield_to_others() -> None:
+    """Lower the priority of this thread and of those it starts; threads have their own on Linux."""
+    if sys.platform == 'linux':
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
