@@ -40,6 +40,7 @@ setup(
         'feetech-servo-sdk',
         'pyserial',
         'pyyaml',
+        'huggingface_hub>=0.34',
     ],
     extras_require={'test': ['pytest', 'hypothesis', 'ruff', 'mypy']},
     python_requires='>=3.10',
@@ -58,6 +59,7 @@ setup(
             'console = recorder_node.executables:console',
             'validate = recorder_node.validate:main',
             'recover = recorder_node.recover:main',
+            'push = recorder_node.push:main',
         ],
     },
 )

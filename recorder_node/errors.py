@@ -21,3 +21,7 @@ class DatasetError(RecorderError):
 
 class EncodeError(RecorderError):
     """A video could not be encoded, or does not hold as many frames as there are rows."""
+
+
+class HubError(RecorderError):
+    """A dataset could not be uploaded; the local one is as it was."""
