@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from recorder_node import report as reports
 from recorder_node.config import RecorderConfig
@@ -18,6 +18,9 @@ from recorder_node.contract import Contract
 from recorder_node.dataset import layout
 from recorder_node.dataset.writer import DatasetWriter
 from recorder_node.engine import MAX_WAITING_TAKES, Clock, Engine, Saved, Settings
+from recorder_node.finishing import Finishing
+from recorder_node.hub.pusher import FAILED, Pusher, PushState
+from recorder_node.log import Log
 from recorder_node.messages import NS
 from recorder_node.session import Action, Decision, Event, Session, State
 from recorder_node.streams import StreamBuffer, why_not_fresh
@@ -29,19 +32,6 @@ EXIT_NOT_SAVED = 1
 _QUIET_START_NS = 3 * NS
 _WARN_EVERY_NS = 5 * NS
 _MIB = 2**20
-
-
-class Log(Protocol):
-    """Where events go, in words."""
-
-    def info(self, message: str) -> object:
-        """Tell what happened."""
-
-    def warning(self, message: str) -> object:
-        """Tell what the operator should look at."""
-
-    def error(self, message: str) -> object:
-        """Tell what went wrong."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,11 +102,30 @@ class Conductor:
             self._on_published,
         )
 
+        self.pusher = Pusher(self._on_upload)
+        self._finishing = Finishing(self.engine, config, self.pusher, around.log)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session has ended and everything is settled."""
+        return self._closed
+
+    def push(self) -> tuple[bool, str]:
+        """Upload what is durable, beside the session; return whether it began, and words."""
+        with self._lock:
+            if self._closed:
+                return False, 'push_to_hub is refused: the recorder is ending'
+            accepted, self.message = self._finishing.push(bool(self.writer.total_episodes))
+        self._around.changed()
+        return accepted, self.message
+
     def command(self, event: Event, reason: str = '') -> tuple[Decision, list[Future[Any]]]:
         """Let the session decide and carry out what it says; the futures end when it is durable."""
         with self._lock:
             if self._closed:
                 return Decision(False, 'refused: the recorder is ending'), []
+            if event is Event.UNDO and self.engine.waiting_takes:
+                return Decision(False, 'undo_save is refused: a take is still being written'), []
             decision = self.session.handle(event, reason)
             futures: list[Future[Any]] = []
             if decision.accepted:
@@ -127,6 +136,8 @@ class Conductor:
                     decision = decision._replace(
                         accepted=False, reason=f'cannot begin a take: {error}'
                     )
+            if decision.accepted and event is Event.UNDO:
+                futures[0].add_done_callback(self._on_undone)
             if decision.accepted and event is Event.START:
                 self._waits_for_operator = self.config.start != 'auto'
             self.message = reason or decision.reason
@@ -211,6 +222,7 @@ class Conductor:
                     f'ros2 run recorder recover {self.writer.root}'
                 )
         self.engine.close()
+        self.pusher.close()
 
     def _begin_when_possible(self, event: Event) -> None:
         """Start by itself; a closed gate is no refusal of anybody's command, but it is told."""
@@ -234,12 +246,32 @@ class Conductor:
             self._around.stop('the streams did not come', EXIT_NO_STREAMS)
 
     def _finish(self) -> None:
-        self.engine.wait_written()
+        has_episodes = bool(self.writer.total_episodes)
+        code = self._finishing.step(self._around.clock.steady_ns(), has_episodes)
+        if code is None:
+            return
         self._around.log.info(
             f'session over: {self.session.saved} episodes saved, {self.writer.total_episodes} '
             f'in {self.writer.root}'
         )
-        self._around.stop('the session is over', EXIT_NOT_SAVED if self._failed else 0)
+        self._around.stop('the session is over', EXIT_NOT_SAVED if self._failed else code)
+
+    def _on_undone(self, undone: Future[Any]) -> None:
+        if error := undone.exception():
+            with self._lock:
+                self.session.saved += 1
+            self.message = f'the last episode could not be removed: {error}'
+            self._around.log.error(self.message)
+        else:
+            self.message = f'episode {undone.result().episode_index} is removed'
+            self._around.log.info(self.message)
+        self._around.changed()
+
+    def _on_upload(self, state: PushState) -> None:
+        self.message = f'upload: {state.describe()}'
+        if state.state == FAILED:
+            self._around.log.error(self.message)
+        self._around.changed()
 
     def _on_published(self, outcome: Saved | Exception, folder: Path) -> None:
         if isinstance(outcome, Saved):

@@ -32,6 +32,17 @@ class RecorderConfig:
         choices=('auto', 'manual'),
     )
     resume: bool = param(False, 'add to the dataset that is at root')
+    codebase_version: str = param(
+        'auto',
+        "format of the dataset; auto is v3.0, or a resumed dataset's own; lerobot 0.3 reads v2.1",
+        choices=('auto', *layout.VERSIONS),
+    )
+    on_unfinished: str = param(
+        'keep',
+        'what becomes of takes that an earlier session left unfinished: they stay where they '
+        'are, are saved as the next episodes, or are deleted',
+        choices=('keep', 'recover', 'discard'),
+    )
     vcodec: str = param('auto', 'video encoder; auto is h264', choices=('auto', *CODECS))
     cameras: str = param(
         'all', 'cameras of the contract to record: names separated by commas, all or none'
@@ -72,10 +83,10 @@ class RecorderConfig:
 
     video: bool = param(True, 'store pictures as video; false is not built yet')
     push_to_hub: bool = param(
-        False, 'upload when the session is over (LeRobot uploads by default); not built yet'
+        False, 'upload when the session is over; LeRobot uploads by default, this does not'
     )
-    private: bool = param(False, 'upload as a private repository; not built yet')
-    tags: str = param('', 'tags for the upload; not built yet')
+    private: bool = param(False, 'upload as a private repository')
+    tags: str = param('', 'tags of the uploaded dataset, separated by commas')
     play_sounds: bool = param(False, 'speak what happens; not built yet')
     display_data: bool = param(False, 'open a viewer; not built yet')
 
@@ -95,7 +106,7 @@ class RecorderConfig:
         """Options that are accepted and have no effect yet."""
         return [
             f'{name} is not built yet and has no effect'
-            for name in ('push_to_hub', 'private', 'tags', 'play_sounds', 'display_data')
+            for name in ('play_sounds', 'display_data')
             if getattr(self, name)
         ]
 
@@ -103,6 +114,11 @@ class RecorderConfig:
     def dataset_root(self) -> Path:
         """The dataset's folder."""
         return layout.resolve_root(self.root, self.repo_id)
+
+    @property
+    def tag_list(self) -> tuple[str, ...]:
+        """The tags of an upload."""
+        return tuple(tag.strip() for tag in self.tags.split(',') if tag.strip())
 
     @property
     def effective_row_delay_s(self) -> float:

@@ -2,21 +2,26 @@
 
 Keys are LeRobot's: right arrow or n saves (in RESET: starts the next episode), left arrow or r
 discards for re-recording, Esc or q finishes. Letters work where arrow keys do not get through.
+Ours: + and - mark the take as success or failure, u takes the last save back, p uploads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from recorder_node.session import Event, State
+from recorder_node.session import PUSH, Event, State
 
-HELP = 'keys: -> or n save / next   <- or r discard, record again   s start   Esc or q finish'
+HELP = (
+    'keys: -> or n save / next   <- or r discard, record again   s start   Esc or q finish\r\n'
+    '      + success   - failure   u undo the last save   p push to the Hub'
+)
 
 _KEYS = {
     '\x1b[C': 'next', '\x1bOC': 'next', 'n': 'next', 'N': 'next',
     '\x1b[D': 'again', '\x1bOD': 'again', 'r': 'again', 'R': 'again',
     '\x1b': 'finish', 'q': 'finish', 'Q': 'finish',
     's': 'start', 'S': 'start', ' ': 'start',
+    'u': 'undo', 'U': 'undo', '+': 'success', '-': 'failure', 'p': 'push', 'P': 'push',
 }  # fmt: skip
 _STARTABLE = (State.IDLE.value, State.RESET.value)
 
@@ -31,14 +36,23 @@ def split_keys(text: str) -> list[str]:
     return keys
 
 
-def command_for(key: str, state: str) -> Event | None:
-    """Return the command that a key means in a state; None for keys without meaning."""
-    meaning = _KEYS.get(key)
+_COMMANDS = {
+    'again': Event.DISCARD.value,
+    'finish': Event.FINISH.value,
+    'start': Event.START.value,
+    'undo': Event.UNDO.value,
+    'success': Event.MARK_SUCCESS.value,
+    'failure': Event.MARK_FAILURE.value,
+    'push': PUSH,
+}
+
+
+def command_for(key: str, state: str) -> str | None:
+    """Return the service that a key means in a state; None for keys without meaning."""
+    meaning = _KEYS.get(key, '')
     if meaning == 'next':
-        return Event.START if state in _STARTABLE else Event.SAVE
-    return {'again': Event.DISCARD, 'finish': Event.FINISH, 'start': Event.START, None: None}[
-        meaning
-    ]
+        return Event.START.value if state in _STARTABLE else Event.SAVE.value
+    return _COMMANDS.get(meaning)
 
 
 def status_line(values: Mapping[str, str], width: int) -> str:
@@ -63,6 +77,10 @@ def status_line(values: Mapping[str, str], width: int) -> str:
     if ages:
         parts.append('age ms: ' + ' '.join(ages))
     parts.append(f'lost {values.get("lost", "0")}')
+    if values.get('outcome'):
+        parts.append(values['outcome'])
+    if values.get('upload', 'idle') != 'idle':
+        parts.append(f'upload {values["upload"]}')
     if values.get('waiting_frames', '0') not in ('0', '1', '2'):
         parts.append(f'encoding {values["waiting_frames"]} behind')
     if state in (State.FAULT.value, State.IDLE.value):

@@ -20,7 +20,7 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from recorder_node.console import HELP, command_for, split_keys, status_line
-from recorder_node.session import COMMANDS, State
+from recorder_node.session import COMMANDS, PUSH
 from recorder_node.status_node import LATCHED
 from so101_driver.base_node import Stop, run
 from so101_driver.errors import DriverError
@@ -40,7 +40,8 @@ class ConsoleNode(Node):
         self._values: dict[str, str] = {}
         self._last_report = ''
         self._commands = {
-            event: self.create_client(Trigger, f'{_RECORDER}/{event.value}') for event in COMMANDS
+            name: self.create_client(Trigger, f'{_RECORDER}/{name}')
+            for name in (*(event.value for event in COMMANDS), PUSH)
         }
         self.create_subscription(DiagnosticStatus, f'{_RECORDER}/status', self._on_status, LATCHED)
         self._descriptor = terminal.fileno()
@@ -70,7 +71,7 @@ class ConsoleNode(Node):
         with self._write_lock:
             self._terminal.write('\r\x1b[K' + status_line(self._values, self._width()))
             self._terminal.flush()
-        if self._values.get('state') == State.DONE.value:
+        if self._values.get('ending') == 'true':
             self._stop('the session is over')
 
     def _width(self) -> int:
@@ -91,16 +92,16 @@ class ConsoleNode(Node):
                 self._press(key)
 
     def _press(self, key: str) -> None:
-        event = command_for(key, self._values.get('state', ''))
-        if event is None:
+        name = command_for(key, self._values.get('state', ''))
+        if name is None:
             if key in ('h', '?'):
                 self._line(HELP)
             return
-        client = self._commands[event]
+        client = self._commands[name]
         if not client.service_is_ready():
-            self._line(f'{event.value}: the recorder is not there')
+            self._line(f'{name}: the recorder is not there')
             return
-        self._line(f'{event.value} ...')
+        self._line(f'{name} ...')
         client.call_async(Trigger.Request()).add_done_callback(self._show_reply)
 
     def _show_reply(self, future: Any) -> None:

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from recorder_node.contract import Contract
+from recorder_node.dataset.consolidate import consolidate
 from recorder_node.dataset.writer import DatasetWriter
 from recorder_node.journal import Syncer
 from recorder_node.messages import NS
 from recorder_node.recording import Recording, TakeError
 from recorder_node.sampler import Sampler
+from recorder_node.sealed import marked
 from recorder_node.session import Action
 from recorder_node.streams import StreamBuffer
 from recorder_node.take import SealedTake, Take
@@ -47,6 +49,12 @@ class Saved(NamedTuple):
 
     episode_index: int
     report: dict[str, Any]
+
+
+class Undone(NamedTuple):
+    """An episode that was removed again."""
+
+    episode_index: int
 
 
 class Settings(NamedTuple):
@@ -103,6 +111,7 @@ class Engine:
         self.pending: Recording | None = None
         self.waiting_takes = 0
         self._stop = threading.Event()
+        self._closing = threading.Event()
         self._wake = threading.Event()
         self._syncer = Syncer(self._disk_fault)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix='writer')
@@ -121,6 +130,9 @@ class Engine:
             Action.PUBLISH: self._publish,
             Action.DROP: lambda: self._settle(self._drop_job),
             Action.KEEP: lambda: self._settle(self._keep_job),
+            Action.UNDO: lambda: self._writing.submit(self._undo_job),
+            Action.MARK_SUCCESS: lambda: self._mark(True),
+            Action.MARK_FAILURE: lambda: self._mark(False),
         }
         futures = [carry_out[action]() for action in actions]
         return [future for future in futures if future is not None]
@@ -129,11 +141,16 @@ class Engine:
         """Wait until everything handed to the writer is done."""
         self._writing.submit(lambda: None).result()
 
+    def consolidate(self) -> Future[tuple[int, int]]:
+        """Join the dataset's video files; the result is how many there were and are."""
+        return self._writing.submit(self._consolidate_job)
+
     def close(self) -> None:
-        """Stop the threads; takes must have been settled before.
+        """Stop the threads; takes must have been settled before, joining videos is given up.
 
         The writer first: what it still seals needs the sampler for the last rows.
         """
+        self._closing.set()
         self._writing.shutdown()
         self._stop.set()
         self._wake.set()
@@ -176,7 +193,7 @@ class Engine:
     def _seal(self, recording: Recording) -> SealedTake:
         recording.complete.wait()
         self._syncer.remove(recording.take.sync)
-        return recording.take.seal()
+        return recording.take.seal(recording.outcome)
 
     def _publish(self) -> Future[Saved]:
         self.waiting_takes += 1
@@ -191,6 +208,8 @@ class Engine:
     def _publish_job(self, recording: Recording, sealed: Future[SealedTake]) -> Saved:
         try:
             take = sealed.result()
+            if recording.outcome is not None and recording.outcome != take.outcome:
+                take = marked(take, self._contract, recording.outcome)
             report = recording.report(take)
             saved = Saved(self._writer.publish(take, report), report)
         except Exception as error:
@@ -204,6 +223,21 @@ class Engine:
     def _drop_job(self, recording: Recording, sealed: Future[SealedTake]) -> None:
         sealed.exception()
         shutil.rmtree(recording.take.folder)
+
+    def _mark(self, success: bool) -> None:
+        recording = self.running or self.pending
+        assert recording is not None
+        recording.outcome = success
+
+    def _undo_job(self) -> Undone:
+        return Undone(self._writer.drop_last())
+
+    def _consolidate_job(self) -> tuple[int, int]:
+        if not self._writer.total_episodes:
+            return 0, 0
+        counts = consolidate(self._writer.root, self._closing.is_set)
+        self._writer.reload()
+        return counts
 
     def _keep_job(self, recording: Recording, sealed: Future[SealedTake]) -> Path:
         sealed.exception()

@@ -18,10 +18,11 @@ from recorder_node.config import RecorderConfig
 from recorder_node.dataset import layout
 from recorder_node.dataset.lock import RootLock
 from recorder_node.dataset.writer import DatasetWriter, describe
-from recorder_node.engine import Saved
+from recorder_node.engine import Saved, Undone
 from recorder_node.messages import load_units
+from recorder_node.recover import settle_unfinished
 from recorder_node.sampler import make_buffers
-from recorder_node.session import COMMANDS, Event, State
+from recorder_node.session import COMMANDS, PUSH, Event, State
 from recorder_node.status_node import StatusPublisher
 from recorder_node.streams_node import StreamSubscriptions
 from recorder_node.take import leftovers
@@ -83,11 +84,19 @@ class RecorderNode(Node):
         root = config.dataset_root
         layout.check_root(root, config.resume)
         self._root_lock = RootLock(layout.recording_folder(root))
+        log = self.get_logger()
         try:
-            self._writer = DatasetWriter(root, describe(contract, config.fps), config.resume)
+            recovered = settle_unfinished(root, config, log)
+            self._writer = DatasetWriter(
+                root,
+                describe(contract, config.fps, config.codebase_version),
+                config.resume or recovered,
+            )
         except DriverError:
             self._root_lock.close()
             raise
+        for text in self._writer.repaired:
+            log.warning(f'{root}: {text}')
 
     def _make_interfaces(self, task_topic: str) -> None:
         commands = ReentrantCallbackGroup()
@@ -95,6 +104,7 @@ class RecorderNode(Node):
             self.create_service(
                 Trigger, f'~/{event.value}', self._service(event), callback_group=commands
             )
+        self.create_service(Trigger, f'~/{PUSH}', self._on_push, callback_group=commands)
         self.create_subscription(String, '~/command', self._on_command, 10, callback_group=commands)
         if task_topic:
             self.create_subscription(String, task_topic, self._on_task, 10)
@@ -138,6 +148,8 @@ class RecorderNode(Node):
                     response.message = (
                         f'episode {saved.episode_index} saved: {reports.one_line(saved.report)}'
                     )
+                elif isinstance(saved, Undone):
+                    response.message = f'episode {saved.episode_index} is removed'
             return response
 
         return serve
@@ -145,14 +157,27 @@ class RecorderNode(Node):
     def _on_command(self, message: String) -> None:
         """The services' words on a topic, which also crosses DDS vendors."""
         word = message.data.strip()
+        if word == PUSH:
+            self._push()
+            return
         for event in COMMANDS:
             if word in (event.value, event.value.removesuffix('_episode')):
                 decision, _ = self.conductor.command(event)
                 if not decision.accepted:
                     self.get_logger().warning(decision.reason)
                 return
-        known = ', '.join(event.value for event in COMMANDS)
+        known = ', '.join((*(event.value for event in COMMANDS), PUSH))
         self.get_logger().warning(f'unknown command "{word}"; known: {known}')
+
+    def _on_push(self, _request: Any, response: Any) -> Any:
+        response.success, response.message = self._push()
+        return response
+
+    def _push(self) -> tuple[bool, str]:
+        accepted, words = self.conductor.push()
+        if not accepted:
+            self.get_logger().warning(words)
+        return accepted, words
 
     def _on_task(self, message: String) -> None:
         if message.data.strip():

@@ -6,18 +6,21 @@ A change that was cut is completed, and takes that were cut or kept at the end b
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from recorder_node import report as reports
+from recorder_node.config import RecorderConfig
 from recorder_node.dataset import layout
 from recorder_node.dataset.lock import RootLock
 from recorder_node.dataset.publish import complete
 from recorder_node.dataset.repair import repair
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.errors import DatasetError
+from recorder_node.log import Log
 from recorder_node.restore import restore
 from recorder_node.streams import Counters
 from recorder_node.take import leftovers
@@ -52,6 +55,20 @@ def recover_all(root: Path, tell: Tell, complain: Tell, version: str = 'auto') -
             good = False
             complain(f'{folder} stays as it is: {error}')
     return good
+
+
+def settle_unfinished(root: Path, config: RecorderConfig, log: Log) -> bool:
+    """Do with takes of earlier sessions as `on_unfinished` says; tell whether any was saved."""
+    takes = leftovers(layout.recording_folder(root))
+    if config.on_unfinished == 'discard':
+        for folder in takes:
+            shutil.rmtree(folder)
+            log.warning(f'the unfinished take {folder} is deleted (on_unfinished: discard)')
+    elif config.on_unfinished == 'recover' and takes:
+        before = len(takes)
+        recover_all(root, log.info, log.error, config.codebase_version)
+        return len(leftovers(layout.recording_folder(root))) < before
+    return False
 
 
 def main(args: list[str] | None = None) -> int:

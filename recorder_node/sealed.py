@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recorder_node.contract import MARKED, Contract, Feature
 from recorder_node.images import ImageFile
 from recorder_node.stats import Stats, numeric_stats
-from recorder_node.take_folder import TakeHeader
+from recorder_node.take_folder import TakeHeader, read_header
 
 Column = NDArray[np.generic] | Sequence[str] | Sequence[bytes]
 
@@ -97,6 +97,27 @@ def sealed(
         longest_still=dict(cameras.longest_still),
         outcome=header.outcome,
         warnings=_unmarked(contract, header.outcome),
+    )
+
+
+def marked(take: SealedTake, contract: Contract, outcome: bool) -> SealedTake:
+    """Return a sealed take that was marked as success or failure only afterwards; durable.
+
+    Raises:
+        OSError: when the disk refuses.
+    """
+    header = read_header(take.folder)
+    dataclasses.replace(header, outcome=outcome).write(take.folder)
+    columns, stats = dict(take.columns), dict(take.stats)
+    for feature in contract.session:
+        if feature.session in MARKED:
+            values = np.zeros_like(columns[feature.name])
+            values[-1] = outcome
+            columns[feature.name], stats[feature.name] = values, numeric_stats(values)
+    unmarked = _unmarked(contract, None)
+    warnings = tuple(text for text in take.warnings if text not in unmarked)
+    return dataclasses.replace(
+        take, columns=columns, stats=stats, outcome=outcome, warnings=warnings
     )
 
 

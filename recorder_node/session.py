@@ -28,12 +28,29 @@ class Event(enum.Enum):
     SAVE = 'save_episode'
     DISCARD = 'discard_episode'
     FINISH = 'finish'
+    UNDO = 'undo_save'
+    MARK_SUCCESS = 'mark_success'
+    MARK_FAILURE = 'mark_failure'
     EPISODE_OVER = 'episode time over'
     RESET_OVER = 'reset time over'
     FAULT = 'fault'
 
 
-COMMANDS = (Event.START, Event.SAVE, Event.DISCARD, Event.FINISH)
+COMMANDS = (
+    Event.START,
+    Event.SAVE,
+    Event.DISCARD,
+    Event.FINISH,
+    Event.UNDO,
+    Event.MARK_SUCCESS,
+    Event.MARK_FAILURE,
+)
+# Taken at any time, in every state: uploads what is durable.
+PUSH = 'push_to_hub'
+_MARKS = {
+    Event.MARK_SUCCESS: ('MARK_SUCCESS', 'marked as success'),
+    Event.MARK_FAILURE: ('MARK_FAILURE', 'marked as failure'),
+}
 
 
 class Action(enum.Enum):
@@ -44,6 +61,9 @@ class Action(enum.Enum):
     PUBLISH = 'publish the pending take'
     DROP = 'drop the pending take'
     KEEP = 'keep the pending take as unfinished'
+    UNDO = 'remove the episode saved last'
+    MARK_SUCCESS = 'mark the running or pending take as a success'
+    MARK_FAILURE = 'mark the running or pending take as a failure'
 
 
 class Decision(NamedTuple):
@@ -84,6 +104,8 @@ class Session:
             elif action in (Action.PUBLISH, Action.DROP, Action.KEEP):
                 self.pending = False
                 self.saved += action is Action.PUBLISH
+            elif action is Action.UNDO:
+                self.saved -= 1
         if event is Event.FAULT:
             self.fault_reason = reason
         state = decision.state or self.state
@@ -97,6 +119,9 @@ class Session:
         self.saved -= 1
 
     def _decide(self, event: Event) -> Decision:
+        if event in _MARKS and (self.pending or self.state is State.RECORDING):
+            action, words = _MARKS[event]
+            return Decision(True, words, (Action[action],), self.state)
         handler = {
             State.IDLE: self._idle,
             State.RECORDING: self._recording,
@@ -111,7 +136,9 @@ class Session:
             return self._open(())
         if event is Event.FINISH:
             return Decision(True, 'finished', (), State.DONE)
-        return self._refuse(event, 'start_episode or finish')
+        if event is Event.UNDO and self.saved:
+            return self._undo()
+        return self._refuse(event, f'start_episode{self._or_undo} or finish', self._why(event))
 
     def _recording(self, event: Event) -> Decision:
         if event is Event.SAVE:
@@ -126,7 +153,9 @@ class Session:
             return Decision(True, 'episode time over', (Action.END,), State.RESET)
         if event is Event.FAULT:
             return Decision(True, 'fault', (Action.END,), State.FAULT)
-        return self._refuse(event, 'save_episode, discard_episode or finish')
+        return self._refuse(
+            event, 'save_episode, discard_episode, mark_success, mark_failure or finish'
+        )
 
     def _reset(self, event: Event) -> Decision:
         settle = (Action.PUBLISH,) if self.pending else ()
@@ -140,11 +169,13 @@ class Session:
             return Decision(True, 'saved', settle, State.RESET)
         if self.pending and event is Event.DISCARD:
             return Decision(True, 'discarded', (Action.DROP,), State.RESET)
-        extra = '' if self.pending else ' (no take is waiting)'
+        if event is Event.UNDO and self.saved and not self.pending:
+            return self._undo()
+        extra = '' if self.pending else self._why(event) or ' (no take is waiting)'
         accepted = (
-            'start_episode, save_episode, discard_episode or finish'
+            'start_episode, save_episode, discard_episode, mark_success, mark_failure or finish'
             if self.pending
-            else ('start_episode or finish')
+            else f'start_episode{self._or_undo} or finish'
         )
         return self._refuse(event, accepted, extra)
 
@@ -158,7 +189,9 @@ class Session:
                 True, 'finished, the take is kept as unfinished', (Action.KEEP,), State.DONE
             )
         return self._refuse(
-            event, 'save_episode, discard_episode or finish', f' ({self.fault_reason})'
+            event,
+            'save_episode, discard_episode, mark_success, mark_failure or finish',
+            f' ({self.fault_reason})',
         )
 
     def _done(self, event: Event) -> Decision:
@@ -171,6 +204,19 @@ class Session:
         if why := self._gate():
             return Decision(False, f'cannot start: {why}')
         return Decision(True, 'recording', (*settle, Action.OPEN), State.RECORDING)
+
+    def _undo(self) -> Decision:
+        return Decision(True, 'the last episode is removed', (Action.UNDO,))
+
+    @property
+    def _or_undo(self) -> str:
+        return ', undo_save' if self.saved else ''
+
+    def _why(self, event: Event) -> str:
+        """Say that undo takes back only what this session saved."""
+        if event is not Event.UNDO:
+            return ''
+        return ' (nothing was saved in this session; there is: ros2 run recorder edit delete)'
 
     def _refuse(self, event: Event, accepted: str, extra: str = '') -> Decision:
         return Decision(

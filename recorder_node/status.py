@@ -18,6 +18,9 @@
 | waiting_frames | frames in the encoders' queues |
 | message | the last event or refusal, in words |
 | last_report | one line about the last episode |
+| outcome | success or failure when the running or pending take is marked, else empty |
+| upload | idle, done, failed, or how far it is |
+| ending | true once everything is settled; the last status of a recorder |
 | repo_id, root, fps | the dataset |
 """
 
@@ -27,6 +30,7 @@ from collections.abc import Mapping
 
 from recorder_node.conductor import Conductor
 from recorder_node.messages import NS
+from recorder_node.recording import Recording
 from recorder_node.report import one_line
 from recorder_node.session import State
 
@@ -57,6 +61,9 @@ def values_of(conductor: Conductor, now_ns: int) -> dict[str, object]:
         'free_mb': conductor.free_mb(),
         'message': conductor.message,
         'last_report': one_line(report) if report else None,
+        'outcome': _outcome(recording),
+        'upload': conductor.pusher.state.describe(),
+        'ending': conductor.closed,
         'repo_id': config.repo_id,
         'root': conductor.writer.root,
         'fps': config.fps,
@@ -73,6 +80,12 @@ def _episode_index(conductor: Conductor) -> int:
     index = conductor.writer.total_episodes + conductor.engine.waiting_takes
     resetting = conductor.session.state is State.RESET
     return index + (resetting and conductor.engine.pending is not None)
+
+
+def _outcome(recording: Recording | None) -> str | None:
+    if recording is None or recording.outcome is None:
+        return None
+    return 'success' if recording.outcome else 'failure'
 
 
 def flatten(values: Mapping[str, object]) -> list[tuple[str, str]]:

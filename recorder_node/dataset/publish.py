@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -43,6 +44,8 @@ class Commit:
             raise DatasetError(f'{root}: an earlier change is not complete yet')
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
+        # Names that no other change uses, so that a log never takes another's files for its own.
+        self._name = secrets.token_hex(4)
         self._moves: list[tuple[Path, Path]] = []
         self._removes: list[Path] = []
 
@@ -74,7 +77,7 @@ class Commit:
 
     def new(self, target: str) -> Path:
         """Return the path of a new file to be written by the caller, and to become `target`."""
-        path = self._folder / f'{len(self._moves):05d}.part'
+        path = self._folder / f'{self._name}-{len(self._moves):05d}.part'
         self._moves.append((path, self._root / target))
         return path
 
@@ -130,8 +133,8 @@ def complete(root: Path) -> bool:
     for text in log['removes']:
         _remove(base / text)
     path.unlink()
-    fsync_path(path.parent)
-    shutil.rmtree(path.parent)
+    # Should the log reappear after a power cut, nothing is left that it could move.
+    shutil.rmtree(path.parent, ignore_errors=True)
     return True
 
 

@@ -15,6 +15,8 @@ from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
 from recorder_node.dataset.check import Checker
 from recorder_node.dataset.writer import DatasetWriter, describe
+from recorder_node.finishing import EXIT_NOT_PUSHED
+from recorder_node.hub.pusher import DONE, FAILED, RUNNING, PushState
 from recorder_node.messages import NS
 from recorder_node.session import Event, State
 from recorder_node.status import flatten, values_of
@@ -207,3 +209,94 @@ def test_a_command_that_comes_after_the_end_begins_no_take(make: Any) -> None:
     assert not decision.accepted
     assert not futures
     assert bench.conductor.engine.running is None
+
+
+def test_the_last_save_is_taken_back(make: Any) -> None:
+    bench = make(episode_time_s=60.0)
+    bench.pass_time(0.05)
+    bench.pass_time(1.0)
+    _, futures = bench.conductor.command(Event.SAVE)
+    bench.pass_time(0.3)
+    futures[0].result(timeout=20)
+    decision, futures = bench.conductor.command(Event.UNDO)
+    assert decision.accepted
+    assert futures[0].result(timeout=20).episode_index == 0
+    assert (bench.conductor.session.saved, bench.conductor.writer.total_episodes) == (0, 0)
+    assert not bench.root.exists()
+    assert not bench.conductor.command(Event.UNDO)[0].accepted
+
+
+def test_an_undo_that_fails_leaves_the_count(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = make(episode_time_s=60.0)
+    bench.pass_time(0.05)
+    _, futures = bench.conductor.command(Event.SAVE)
+    bench.pass_time(0.3)
+    futures[0].result(timeout=20)
+
+    def refuse() -> int:
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(bench.conductor.writer, 'drop_last', refuse)
+    _, futures = bench.conductor.command(Event.UNDO)
+    with pytest.raises(OSError, match='No space'):
+        futures[0].result(timeout=20)
+    wait_until(lambda: 'could not be removed' in bench.conductor.message, what='the message')
+    assert bench.conductor.session.saved == 1
+
+
+@pytest.mark.parametrize(('event', 'word'), [(Event.MARK_SUCCESS, 'success'), (None, None)])
+def test_a_take_is_marked_while_it_waits(make: Any, event: Event | None, word: str | None) -> None:
+    bench = make(episode_time_s=1.0, reset_time_s=60.0)
+    bench.pass_time(0.05)
+    bench.pass_time(1.5)
+    assert bench.state is State.RESET
+    if event is not None:
+        assert bench.conductor.command(event)[0].accepted
+        assert values_of(bench.conductor, bench.clock.now_ns())['outcome'] == word
+    _, futures = bench.conductor.command(Event.SAVE)
+    assert futures[0].result(timeout=20).report['outcome'] == word
+
+
+def test_at_the_end_the_videos_are_joined(make: Any) -> None:
+    bench = make(reset_time_s=0.0)
+    bench.pass_time(0.05)
+    bench.pass_time(5.0)
+    wait_until(lambda: bench.conductor.tick() or bench.stops, what='the end')
+    assert bench.stops[0] == 0
+    assert len(list((bench.root / 'videos').rglob('*.mp4'))) == 1
+    assert Checker(bench.root).run() == []
+    assert any('2 video files joined into 1' in line for line in bench.log.lines)
+
+
+class MadeUpPusher:
+    """Takes an upload and ends it as told."""
+
+    def __init__(self) -> None:
+        self.state = PushState()
+        self.started: list[tuple[object, ...]] = []
+
+    def start(self, *arguments: object) -> bool:
+        """Begin."""
+        self.started.append(arguments)
+        self.state = PushState(RUNNING, '1 of 3 files', 30.0)
+        return True
+
+    def close(self) -> None:
+        """Give up."""
+
+
+@pytest.mark.parametrize(('state', 'code'), [(DONE, 0), (FAILED, EXIT_NOT_PUSHED)])
+def test_the_session_ends_with_an_upload_when_asked(make: Any, state: str, code: int) -> None:
+    bench = make(num_episodes=1, push_to_hub=True, private=True, tags='a, b')
+    pusher = bench.conductor.pusher = bench.conductor._finishing._pusher = MadeUpPusher()
+    assert not bench.conductor.push()[0]
+    bench.pass_time(0.05)
+    bench.pass_time(2.5)
+    wait_until(lambda: bench.conductor.tick() or pusher.started, what='the upload')
+    assert pusher.started == [(bench.conductor.config.dataset_root, 'me/x', True, ('a', 'b'))]
+    bench.pass_time(1.0)
+    assert not bench.stops
+    assert values_of(bench.conductor, 0)['upload'] == '30 % 1 of 3 files'
+    pusher.state = PushState(state, 'https://hub/me/x')
+    wait_until(lambda: bench.conductor.tick() or bench.stops, what='the end')
+    assert bench.stops[0] == code

@@ -22,12 +22,15 @@ from recorder_node.session import Event
         ('\x1b', 'RECORDING', Event.FINISH),
         ('q', 'RESET', Event.FINISH),
         ('s', 'IDLE', Event.START),
+        ('u', 'RESET', Event.UNDO),
+        ('+', 'RECORDING', Event.MARK_SUCCESS),
+        ('-', 'RESET', Event.MARK_FAILURE),
         ('x', 'RECORDING', None),
         ('\x1b[A', 'RECORDING', None),
     ],
 )
 def test_keys_are_lerobots(key: str, state: str, event: Event | None) -> None:
-    assert command_for(key, state) is event
+    assert command_for(key, state) == (event and event.value)
 
 
 def test_keys_typed_at_once_are_told_apart() -> None:

@@ -34,6 +34,12 @@ CELLS = [
     (S.RESET, False, E.FINISH, (), S.DONE),
     (S.RESET, True, E.RESET_OVER, (A.PUBLISH, A.OPEN), S.RECORDING),
     (S.RESET, False, E.RESET_OVER, (A.OPEN,), S.RECORDING),
+    (S.RECORDING, False, E.MARK_SUCCESS, (A.MARK_SUCCESS,), S.RECORDING),
+    (S.RECORDING, False, E.MARK_FAILURE, (A.MARK_FAILURE,), S.RECORDING),
+    (S.RESET, True, E.MARK_SUCCESS, (A.MARK_SUCCESS,), S.RESET),
+    (S.RESET, True, E.MARK_FAILURE, (A.MARK_FAILURE,), S.RESET),
+    (S.FAULT, True, E.MARK_SUCCESS, (A.MARK_SUCCESS,), S.FAULT),
+    (S.FAULT, True, E.MARK_FAILURE, (A.MARK_FAILURE,), S.FAULT),
     (S.FAULT, True, E.SAVE, (A.PUBLISH,), S.IDLE),
     (S.FAULT, True, E.DISCARD, (A.DROP,), S.IDLE),
     (S.FAULT, True, E.FINISH, (A.KEEP,), S.DONE),
@@ -58,7 +64,8 @@ def test_accepted(
     assert decision.actions == actions
     assert session.state is decision.state is following
     assert session.saved == (A.PUBLISH in actions)
-    assert session.pending == (A.END in actions and not {A.PUBLISH, A.DROP} & set(actions))
+    settled = {A.PUBLISH, A.DROP, A.KEEP} & set(actions)
+    assert session.pending == ((pending or A.END in actions) and not settled)
 
 
 @pytest.mark.parametrize(('state', 'pending', 'event'), REFUSED)
@@ -72,6 +79,16 @@ def test_refused_changes_nothing_and_says_what_would_do(
     assert (session.state, session.pending, session.saved) == (state, pending, 0)
     assert state.value in decision.reason
     assert 'accepted:' in decision.reason
+
+
+@pytest.mark.parametrize('state', [S.IDLE, S.RESET])
+def test_what_this_session_saved_can_be_taken_back(state: State) -> None:
+    session = session_in(state, saved=2)
+    assert session.handle(E.UNDO).actions == (A.UNDO,)
+    assert (session.state, session.saved) == (state, 1)
+    session.handle(E.UNDO)
+    assert 'recorder edit delete' in session.handle(E.UNDO).reason
+    assert session.saved == 0
 
 
 @pytest.mark.parametrize('state', [S.IDLE, S.RESET])
