@@ -1,7 +1,7 @@
 """The video encoders that the recorder can drive, with the options that make their files alike.
 
-Constant quality as LeRobot has it, a key frame every second frame and no B-frames: readable when
-cut, and frame n is packet n. Encoders that take only frames in the memory of a GPU (VAAPI) are
+Constant quality as LeRobot has it, a key frame every second frame, no B-frames and no look-ahead:
+frame n is packet n and leaves the encoder at once, so a cut costs the last frames only. Encoders that take only frames in the memory of a GPU (VAAPI) are
 left out: PyAV cannot give them frames of a message.
 """
 
@@ -18,8 +18,10 @@ os.environ.setdefault('SVT_LOG', '1')
 GOP = 2
 CRF = 30
 _CRF = {'crf': str(CRF)}
-# One thread, no pool and no look-ahead: encoding shall not starve what controls the robot.
-_X265 = 'bframes=0:pools=none:frame-threads=1:no-wpp=1:log-level=error:open-gop=0'
+# One thread and no pool: encoding shall not starve what controls the robot.
+_X265 = (
+    'bframes=0:rc-lookahead=0:open-gop=0:pools=none:frame-threads=1:no-wpp=1:log-level=error'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Codec:
 
 
 def _x264(preset: str) -> Codec:
-    return Codec('libx264', 'h264', {**_CRF, 'preset': preset, 'bf': '0', 'threads': '1'})
+    options = {'preset': preset, 'tune': 'zerolatency', 'bf': '0', 'threads': '1'}
+    return Codec('libx264', 'h264', {**_CRF, **options})
 
 
 def _hardware(suffix: str, options: dict[str, str], pix_fmt: str = 'yuv420p') -> dict[str, Codec]:

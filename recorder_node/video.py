@@ -1,7 +1,7 @@
 """Encoding while recording: an mp4 per camera that is readable when cut.
 
-While the take runs the file is a fragmented mp4 without B-frames (every second frame a key
-frame), so whatever reached the disk can be read. At the end it is copied, without encoding
+While the take runs the file is a fragmented mp4 without B-frames, each frame a fragment, so
+whatever reached the disk can be read. At the end it is copied, without encoding
 again, into an ordinary mp4, and the packets are counted on the way.
 """
 
@@ -27,7 +27,7 @@ from recorder_node.pictures import Picture, depth_of, pixels
 from recorder_node.stats import PictureStats
 
 _FRAGMENTED = {
-    'movflags': 'frag_keyframe+empty_moov+default_base_moof',
+    'movflags': 'frag_every_frame+empty_moov+default_base_moof',
     'flush_packets': '1',
 }
 
