@@ -124,7 +124,7 @@ class Checker:
         good = True
         for name, feature in features.items():
             shape = _get(feature, 'shape')
-            if '/' in name or not _get(feature, 'dtype'):
+            if '/' in name or name in ('', '.', '..') or not _get(feature, 'dtype'):
                 self._wrong(f'info.json: feature "{name}" has a slash in its name, or no dtype')
                 good = False
             elif not isinstance(shape, list) or not all(isinstance(n, int) for n in shape):

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
+from recorder_node.errors import DatasetError
 from so101_driver.errors import ConfigError
 
 V30 = 'v3.0'
@@ -114,6 +116,17 @@ def repo_id_problems(repo_id: str) -> list[str]:
 def recording_folder(root: Path) -> Path:
     """Return the folder beside the dataset where takes in progress live."""
     return root.with_name(f'{root.name}.recording')
+
+
+def check_names(features: Iterable[str]) -> None:
+    """Refuse feature names that lead out of the folder that a camera's videos lie in.
+
+    Raises:
+        DatasetError: naming the first.
+    """
+    for name in features:
+        if '/' in name or '\0' in name or name in ('', '.', '..'):
+            raise DatasetError(f'feature "{name}": a name holds no slash and is not . or ..')
 
 
 def commit_log(root: Path) -> Path:

@@ -60,6 +60,7 @@ class Dataset:
                 )
             self.fps = int(self.info['fps'])
             self.features: dict[str, dict[str, Any]] = self.info['features']
+            layout.check_names(self.features)
             self.tasks = read_tasks(root, self.version)
             self.recorded = read_episodes(root, self.info)
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:

@@ -138,8 +138,11 @@ class DatasetWriter:
             folder: removed once the episode is in the dataset.
 
         Raises:
+            DatasetError: when it has no rows.
             OSError: as `publish`.
         """
+        if episode.length < 1:
+            raise DatasetError('an episode without rows is none')
         self._settle()
         number = self.total_episodes
         with Commit(self.root) as commit:
@@ -193,6 +196,7 @@ class DatasetWriter:
             self._adopt = None
 
     def _new(self, description: Description) -> Store:
+        layout.check_names(description.features)
         version = layout.V30 if description.version == 'auto' else description.version
         features = {
             **{name: dict(feature) for name, feature in description.features.items()},
