@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -131,3 +133,25 @@ def test_a_public_repository_is_refused_for_a_private_dataset(hub: HubServer, ro
     with pytest.raises(HubError, match='is public'):
         send(hub, root, private=True)
     assert hub.stored == []
+
+
+@pytest.mark.parametrize(
+    ('version', 'python'),
+    [
+        (layout.V30, os.environ.get('LEROBOT_PYTHON')),
+        (layout.V21, os.environ.get('LEROBOT_V21_PYTHON')),
+    ],
+)
+def test_lerobot_loads_it_by_name(
+    hub: HubServer, tmp_path: Path, version: str, python: str | None
+) -> None:
+    if not python:
+        pytest.skip(f'no lerobot for {version}')
+    send(hub, dataset(tmp_path, version))
+    load = (
+        'from lerobot.datasets.lerobot_dataset import LeRobotDataset\n'
+        f"dataset = LeRobotDataset('{NAME}', video_backend='pyav')\n"
+        'print(len(dataset), dataset[119]["task"])'
+    )
+    loaded = subprocess.run([python, '-c', load], capture_output=True, text=True, timeout=300)
+    assert loaded.stdout.endswith('120 open the drawer\n'), loaded.stderr[-2000:]
