@@ -12,6 +12,7 @@ from recorder_node.engine import Engine
 from recorder_node.hub.pusher import DONE, RUNNING, Pusher
 from recorder_node.log import Log
 from recorder_node.messages import NS
+from recorder_node.push import split_tags
 
 EXIT_NOT_PUSHED = 4
 _TELL_EVERY_NS = 10 * NS
@@ -41,9 +42,8 @@ class Finishing:
         if not root_has_episodes:
             return False, 'push_to_hub is refused: the dataset has no episode yet'
         config = self._config
-        begun = self._pusher.start(
-            config.dataset_root, config.repo_id, config.private, config.tag_list
-        )
+        tags = split_tags(config.tags)
+        begun = self._pusher.start(config.dataset_root, config.repo_id, config.private, tags)
         if not begun:
             return False, 'push_to_hub is refused: an upload is under way'
         return True, f'uploading {config.repo_id}; its progress is in the status'

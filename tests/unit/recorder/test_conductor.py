@@ -293,7 +293,7 @@ def test_the_session_ends_with_an_upload_when_asked(make: Any, state: str, code:
     bench.pass_time(0.05)
     bench.pass_time(2.5)
     wait_until(lambda: bench.conductor.tick() or pusher.started, what='the upload')
-    assert pusher.started == [(bench.conductor.config.dataset_root, 'me/x', True, ('a', 'b'))]
+    assert pusher.started == [(bench.conductor.config.dataset_root, 'me/x', True, ['a', 'b'])]
     bench.pass_time(1.0)
     assert not bench.stops
     assert values_of(bench.conductor, 0)['upload'] == '30 % 1 of 3 files'

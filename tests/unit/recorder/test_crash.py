@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
-from recorder_node.dataset import layout
 from recorder_node.dataset.compose import edit
 from recorder_node.dataset.publish import complete, is_pending
 from recorder_node.dataset.reader import Dataset
@@ -19,6 +16,8 @@ from recorder_node.dataset.repair import frames_in, repair
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.recover import main as recover
 from tests.conftest import REPOSITORY, small_contract
+from tests.killing import check, kill_once, moments
+from tests.readable import check_readable
 from tests.small_datasets import problems, record
 
 LENGTHS = (5, 7, 6)
@@ -55,24 +54,6 @@ def content(root: Path, count: int) -> list[tuple]:
         )
         for e in dataset.episodes[:count]
     ]
-
-
-def check_readable(root: Path) -> None:
-    """What LeRobot's loader and samplers need, at any moment and before any repair (v3.0)."""
-    info = json.loads((root / layout.INFO).read_text())
-    dataset = Dataset(root)
-    rows = 0
-    for path in sorted((root / 'data').glob('*/*.parquet')):
-        index = pq.read_table(path).column('index').to_pylist()
-        assert index == list(range(rows, rows + len(index)))
-        rows += len(index)
-    assert len(dataset.episodes) == info['total_episodes']
-    assert info['total_tasks'] <= len(dataset.tasks)
-    for episode in dataset.recorded:
-        assert episode.first_row + episode.length <= rows
-        for span in episode.videos.values():
-            assert frames_in(root / span.path) >= round(span.end_s * dataset.fps)
-    assert json.loads((root / layout.STATS).read_text())
 
 
 @pytest.fixture(scope='module')
@@ -155,3 +136,10 @@ def test_a_cut_edit(tmp_path: Path, base: Path) -> None:
         complete(root)
         assert problems(root) == [], folder
         assert content(root, 3) == content(reference if begun else base, 3)
+
+
+def test_a_session_killed_at_random_moments(tmp_path: Path) -> None:
+    lengths: list[int] = []
+    for after_s in moments(4, seed=1):
+        lengths = check(tmp_path, kill_once(tmp_path, after_s), lengths)
+    assert lengths
