@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from recorder_node.codecs import CODECS
 from recorder_node.dataset import layout
-from recorder_node.video import CODECS
 from so101_driver.parameters import param
 
 
@@ -43,7 +43,11 @@ class RecorderConfig:
         'are, are saved as the next episodes, or are deleted',
         choices=('keep', 'recover', 'discard'),
     )
-    vcodec: str = param('auto', 'video encoder; auto is h264', choices=('auto', *CODECS))
+    vcodec: str = param(
+        'auto',
+        'video encoder; auto is a hardware encoder that has proved itself by encoding, else h264',
+        choices=('auto', *CODECS),
+    )
     cameras: str = param(
         'all', 'cameras of the contract to record: names separated by commas, all or none'
     )
@@ -81,7 +85,7 @@ class RecorderConfig:
         minimum=0,
     )
 
-    video: bool = param(True, 'store pictures as video; false is not built yet')
+    video: bool = param(True, 'store pictures as video; false: as image files within the rows')
     push_to_hub: bool = param(
         False, 'upload when the session is over; LeRobot uploads by default, this does not'
     )
@@ -98,8 +102,6 @@ class RecorderConfig:
                 f'repo_id "{self.repo_id}": names that start with eval_ are for '
                 'evaluations of a policy, as in LeRobot; choose another'
             )
-        if not self.video:
-            found.append('video is false; storing pictures without video is not built yet')
         return found
 
     def warnings(self) -> list[str]:
@@ -114,11 +116,6 @@ class RecorderConfig:
     def dataset_root(self) -> Path:
         """The dataset's folder."""
         return layout.resolve_root(self.root, self.repo_id)
-
-    @property
-    def tag_list(self) -> tuple[str, ...]:
-        """The tags of an upload."""
-        return tuple(tag.strip() for tag in self.tags.split(',') if tag.strip())
 
     @property
     def effective_row_delay_s(self) -> float:

@@ -78,7 +78,6 @@ def test_teleoperation_without_recording(tmp_path: Path) -> None:
         ({'leader_motion': 'none.csv'}, 'leader_motion none.csv: no such file'),
         ({'contract': '/none.yaml'}, 'No such file'),
         ({'resume': 'true'}, 'there is no dataset'),
-        ({'video': 'false'}, 'not built yet'),
         ({'vcodec': 'divx'}, '"divx" is not one of'),
         ({'units': 'gon'}, '"gon" is not one of'),
         ({'follower_calibration': '/none.json'}, '/none.json'),
