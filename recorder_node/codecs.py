@@ -1,8 +1,10 @@
 """The video encoders that the recorder can drive, with the options that make their files alike.
 
 Constant quality as LeRobot has it, a key frame every second frame, no B-frames and no look-ahead:
-frame n is packet n and leaves the encoder at once, so a cut costs the last frames only. Encoders that take only frames in the memory of a GPU (VAAPI) are
-left out: PyAV cannot give them frames of a message.
+frame n is packet n and leaves the encoder at once, so a cut costs the last frames only.
+
+Encoders that take only frames in the memory of a GPU (VAAPI) are left out: PyAV cannot move the
+frames of a message there.
 """
 
 from __future__ import annotations
