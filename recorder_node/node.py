@@ -61,6 +61,8 @@ class RecorderNode(Node):
         contract = contract_file.load(config.contract)
         if config.camera_names is not None:
             contract = contract.with_cameras(config.camera_names)
+        if not config.video:
+            contract = contract.stored_as_images()
         contract.check_fps(config.fps)
         converter = load_units(config.units, config.calibration, contract)
         self._stop = stop

@@ -25,6 +25,7 @@ from recorder_node.arguments import (
 from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
 from recorder_node.dataset import layout
+from recorder_node.dataset.writer import describe, resume_problems
 from recorder_node.messages import load_units
 from so101_driver import calibration
 from so101_driver.arm_config import FollowerConfig, LeaderConfig
@@ -297,6 +298,11 @@ def _root_problems(known: Mapping[str, str]) -> list[str]:
 def _check_recording(contract: Contract, recorder: RecorderConfig, problems: _Problems) -> None:
     problems.of(lambda: contract.check_fps(recorder.fps))
     problems.of(lambda: load_units(recorder.units, recorder.calibration, contract))
+    root = recorder.dataset_root
+    if recorder.resume and (root / layout.INFO).is_file():
+        stored = contract if recorder.video else contract.stored_as_images()
+        description = describe(stored, recorder.fps, recorder.codebase_version)
+        problems += resume_problems(root, description)
 
 
 def _check_motion(launch: LaunchConfig, follower: NodePlan, problems: _Problems) -> None:

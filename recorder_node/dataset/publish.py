@@ -48,6 +48,7 @@ class Commit:
         self._name = secrets.token_hex(4)
         self._moves: list[tuple[Path, Path]] = []
         self._removes: list[Path] = []
+        self._appends: list[tuple[Path, str]] = []
 
     def __enter__(self) -> Commit:
         return self
@@ -81,6 +82,10 @@ class Commit:
         self._moves.append((path, self._root / target))
         return path
 
+    def append(self, target: str, line: str) -> None:
+        """Append a line to a file once all renames are done; twice, should a crash cut it."""
+        self._appends.append((self._root / target, line))
+
     def remove(self, path: Path) -> None:
         """Delete a file or folder, beside or inside the dataset, once all renames are done."""
         self._removes.append(path)
@@ -97,6 +102,7 @@ class Commit:
         base = self._root.parent
         log = {
             'moves': [[os.path.relpath(path, base) for path in move] for move in self._moves],
+            'appends': [[os.path.relpath(path, base), line] for path, line in self._appends],
             'removes': [os.path.relpath(path, base) for path in self._removes],
         }
         part = self._log.with_suffix('.part')
@@ -130,12 +136,23 @@ def complete(root: Path) -> bool:
         _make_folder(target.parent)
         source.replace(target)
         fsync_path(target.parent)
+    for text, line in log['appends']:
+        _append(base / text, line)
     for text in log['removes']:
         _remove(base / text)
     path.unlink()
     # Should the log reappear after a power cut, nothing is left that it could move.
     shutil.rmtree(path.parent, ignore_errors=True)
     return True
+
+
+def _append(path: Path, line: str) -> None:
+    _make_folder(path.parent)
+    with path.open('ab+') as file:
+        # What an earlier attempt wrote in part is closed by an end of line.
+        torn = file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b'\n'
+        file.write(b'\n' * bool(torn) + line.encode() + b'\n')
+    fsync_path(path)
 
 
 def _remove(path: Path) -> None:

@@ -20,11 +20,9 @@ def stamps(commit: Commit, episode: int, table: pa.Table) -> None:
     feather.write_feather(table, str(path), compression='lz4')
 
 
-def report(root: Path, commit: Commit, entry: Mapping[str, Any]) -> None:
+def report(commit: Commit, entry: Mapping[str, Any]) -> None:
     """Prepare one more line of `recorder/episodes.jsonl`; the last line about an episode counts."""
-    path = root / layout.REPORTS
-    before = path.read_bytes() if path.is_file() else b''
-    commit.data(layout.REPORTS, before + json.dumps(entry).encode() + b'\n')
+    commit.append(layout.REPORTS, json.dumps(entry))
 
 
 def keep_below(root: Path, commit: Commit, total: int) -> None:

@@ -122,14 +122,12 @@ class StoreV21:
         }
 
     def _append(self, commit: Commit, path: str, entry: dict[str, Any]) -> None:
-        commit.data(path, b''.join([*self._lines(path), _line(entry)]))
+        before = (self.root / path).read_bytes() if self.info['total_episodes'] else b''
+        commit.data(path, before + b'\n' * (before[-1:] not in (b'', b'\n')) + _line(entry))
 
     def _lines(self, path: str) -> list[bytes]:
-        """Return the lines of the episodes that count, each with its end."""
-        if not self.info['total_episodes']:
-            return []
-        lines = (self.root / path).read_bytes().splitlines()
-        return [line + b'\n' for line in lines[: self.info['total_episodes']]]
+        """Return the lines of a file, each with its end."""
+        return [line + b'\n' for line in (self.root / path).read_bytes().splitlines()]
 
 
 def _line(entry: dict[str, Any]) -> bytes:

@@ -24,21 +24,25 @@ from recorder_node.dataset.publish import Commit
 from recorder_node.dataset.reader import Dataset
 from recorder_node.errors import DatasetError
 
-# A last file of data or meta/episodes is rewritten by every save until it is this large.
+# A last file of data or meta/episodes is rewritten by every save until it is this large. Many
+# short episodes cost more than their bytes: each has a row group with a column for everything.
 TAIL_BYTES = 2 * 2**20
+TAIL_EPISODES = 50
 
 
 @dataclasses.dataclass
 class _Tail:
-    """The last file of one kind: its place and the row groups in it."""
+    """The last file of one kind: its place, the row groups in it, how many episodes they hold."""
 
     place: layout.Place
     groups: list[pa.Table] = dataclasses.field(default_factory=list)
+    episodes: int = 0
 
     def grow(self, groups: list[pa.Table] | None, size: int) -> None:
         """Take over what was written; begin a new file when this one is large, or not kept."""
-        if groups is None or size >= TAIL_BYTES:
-            self.place, self.groups = layout.following(self.place), []
+        self.episodes += 1
+        if groups is None or size >= TAIL_BYTES or self.episodes >= TAIL_EPISODES:
+            self.place, self.groups, self.episodes = layout.following(self.place), [], 0
         else:
             self.groups = groups
 
@@ -108,7 +112,7 @@ class StoreV30:
         total = statistics.aggregate([self._stats, stats]) if self._stats else stats
         commit.json(layout.STATS, statistics.to_lists(total))
         row = tables.episode_table(self._row(episode, number, first), stats)
-        episodes = [*self._episodes.groups, row]
+        episodes = [pa.concat_tables([*self._episodes.groups, row]).combine_chunks()]
         episodes_file = commit.parquet(
             layout.at(layout.EPISODES_PATH, self._episodes.place), episodes
         )

@@ -149,7 +149,7 @@ class DatasetWriter:
             if stamps is not None:
                 sidecars.stamps(commit, number, stamps)
             if report is not None:
-                sidecars.report(self.root, commit, {'episode_index': number, **report})
+                sidecars.report(commit, {'episode_index': number, **report})
             adopt = self._store.append(commit, episode)
             if folder is not None:
                 commit.remove(folder)
@@ -171,7 +171,7 @@ class DatasetWriter:
             adopt = self._store.drop_last(commit)
             if number:
                 commit.remove(self.root / layout.STAMPS_PATH.format(episode_index=number))
-                sidecars.report(self.root, commit, {'episode_index': number, 'removed': True})
+                sidecars.report(commit, {'episode_index': number, 'removed': True})
             self._carry_out(commit, adopt)
         return number
 
@@ -217,18 +217,23 @@ class DatasetWriter:
         return store(self.root, info)
 
     def _resumed(self, description: Description) -> Store:
-        try:
-            info = json.loads((self.root / layout.INFO).read_text(encoding='utf-8'))
-        except (OSError, ValueError) as error:
-            raise DatasetError(f'{self.root} cannot be resumed: {error}') from error
-        if found := differences(info, description):
-            raise DatasetError(f'{self.root} cannot be resumed:\n  - ' + '\n  - '.join(found))
+        if found := resume_problems(self.root, description):
+            raise DatasetError('\n'.join(found))
         self.repaired += repair(self.root)
         try:
             info = json.loads((self.root / layout.INFO).read_text(encoding='utf-8'))
             return STORES[info['codebase_version']](self.root, info)
         except (OSError, ValueError, pa.ArrowException) as error:
             raise DatasetError(f'{self.root} cannot be resumed: {error}') from error
+
+
+def resume_problems(root: Path, description: Description) -> list[str]:
+    """Say why episodes of this description cannot be added to the dataset at `root`."""
+    try:
+        info = json.loads((root / layout.INFO).read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        return [f'{root} cannot be resumed: {error}']
+    return [f'{root} cannot be resumed: {text}' for text in differences(info, description)]
 
 
 def differences(info: Mapping[str, Any], description: Description) -> list[str]:

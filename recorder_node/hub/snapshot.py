@@ -1,7 +1,7 @@
 """A frozen view of a dataset, so that a session may go on writing while the files go up.
 
 Files of a dataset are replaced by rename and never changed in place, so hard links hold them
-still.
+still; the one that grows in place is copied.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from recorder_node.dataset.reader import Dataset
 from recorder_node.errors import DatasetError, HubError
 
 FOLDER = 'push'
+_GROWING = (layout.REPORTS,)
 # Written anew for every upload.
 CARD = 'README.md'
 # Frames before lerobot encodes them.
@@ -108,7 +109,7 @@ class Snapshot:
             for name in names:
                 target = self.folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _link((self.root / name).resolve(strict=True), target)
+                _link((self.root / name).resolve(strict=True), target, name in _GROWING)
         except FileNotFoundError as error:
             return [f'{error.filename} has gone']
         return self._check()
@@ -168,7 +169,10 @@ def _stamps(root: Path) -> Stamps:
     return stamps
 
 
-def _link(source: Path, target: Path) -> None:
+def _link(source: Path, target: Path, copy: bool) -> None:
+    if copy:
+        shutil.copyfile(source, target)
+        return
     try:
         os.link(source, target)
     except FileNotFoundError:

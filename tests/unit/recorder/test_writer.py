@@ -73,7 +73,6 @@ def test_files_rename_in_the_written_order(
     kinds = [t.split('/')[0] if t.startswith(('videos', 'data', 'rec')) else t for t in targets]
     assert kinds == [
         'recorder',
-        'recorder',
         'videos',
         'meta/tasks.parquet',
         'data',
@@ -87,7 +86,7 @@ def test_a_save_cut_before_any_rename_leaves_the_saved_episodes_whole(
     tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Path.replace
-    steps = 8
+    steps = 7
     for step in range(steps):
         shutil.rmtree(tmp_path / 'ds', ignore_errors=True)
         shutil.rmtree(tmp_path / 'ds.recording', ignore_errors=True)
