@@ -43,6 +43,19 @@ class Choice(NamedTuple):
     reason: str
 
 
+def choose_for(contract: Contract, vcodec: str, fps: int) -> Choice:
+    """Return the codec for the cameras of a contract.
+
+    Raises:
+        ConfigError: when the encoder named, or that of depth, does not work here.
+    """
+    check_depth(contract)
+    sizes = [(f.shape[0], f.shape[1]) for f in contract.cameras if f.is_video and f.depth is None]
+    if not sizes:
+        return Choice(CPU_H264[0], 'no camera is stored as video in colour')
+    return choose_codec(vcodec, sizes, fps)
+
+
 def choose_codec(
     vcodec: str,
     sizes: Sequence[Size] = _DEFAULT_SIZES,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder_node import report as reports
+from recorder_node.codecs import Codec
 from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
 from recorder_node.dataset import layout
@@ -24,7 +25,6 @@ from recorder_node.log import Log
 from recorder_node.messages import NS
 from recorder_node.session import Action, Decision, Event, Session, State
 from recorder_node.streams import StreamBuffer, why_not_fresh
-from recorder_node.video import choose_codec
 
 EXIT_NO_STREAMS = 3
 EXIT_NOT_SAVED = 1
@@ -59,6 +59,7 @@ class Conductor:
         buffers: the streams.
         writer: the dataset.
         around: see `Surroundings`.
+        codec: of all cameras in colour.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Conductor:
         buffers: Mapping[str, StreamBuffer],
         writer: DatasetWriter,
         around: Surroundings,
+        codec: Codec,
     ) -> None:
         self.config = config
         self.buffers = buffers
@@ -92,7 +94,7 @@ class Conductor:
                 max_rows=max(1, round(config.episode_time_s * config.fps)),
                 row_delay_ns=round(config.effective_row_delay_s * NS),
                 max_gap_ns=round(config.max_gap_s * NS),
-                codec=choose_codec(config.vcodec),
+                codec=codec,
             ),
             around.clock,
             writer,

@@ -13,6 +13,7 @@ from std_srvs.srv import Trigger
 
 from recorder_node import contract_file
 from recorder_node import report as reports
+from recorder_node.codec_choice import choose_for
 from recorder_node.conductor import Conductor, Surroundings
 from recorder_node.config import RecorderConfig
 from recorder_node.dataset import layout
@@ -65,6 +66,8 @@ class RecorderNode(Node):
             contract = contract.stored_as_images()
         contract.check_fps(config.fps)
         converter = load_units(config.units, config.calibration, contract)
+        choice = choose_for(contract, config.vcodec, config.fps)
+        self.get_logger().info(f'video: {choice.reason}')
         self._stop = stop
         self._open_dataset(config, contract)
         buffers = make_buffers(contract, config.effective_row_delay_s + _HISTORY_S)
@@ -78,7 +81,7 @@ class RecorderNode(Node):
             reported=self._status.publish_report,
             stop=stop,
         )
-        self.conductor = Conductor(config, contract, buffers, self._writer, around)
+        self.conductor = Conductor(config, contract, buffers, self._writer, around, choice.codec)
         self._make_interfaces(contract.task_topic)
         self._greet(config)
 

@@ -22,6 +22,7 @@ from recorder_node.arguments import (
     table_of_arguments,
     unknown_arguments,
 )
+from recorder_node.codec_choice import check_depth, choose_for
 from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
 from recorder_node.dataset import layout
@@ -298,9 +299,12 @@ def _root_problems(known: Mapping[str, str]) -> list[str]:
 def _check_recording(contract: Contract, recorder: RecorderConfig, problems: _Problems) -> None:
     problems.of(lambda: contract.check_fps(recorder.fps))
     problems.of(lambda: load_units(recorder.units, recorder.calibration, contract))
+    stored = contract if recorder.video else contract.stored_as_images()
+    problems.of(lambda: check_depth(stored))
+    if recorder.vcodec != 'auto':
+        problems.of(lambda: choose_for(stored, recorder.vcodec, recorder.fps))
     root = recorder.dataset_root
     if recorder.resume and (root / layout.INFO).is_file():
-        stored = contract if recorder.video else contract.stored_as_images()
         description = describe(stored, recorder.fps, recorder.codebase_version)
         problems += resume_problems(root, description)
 

@@ -91,14 +91,14 @@ def _cameras(folder: Path, contract: Contract, fps: int, rows: int) -> Cameras:
             images = ImageFile(path, rows)
             cameras.images[feature.name] = images
             frames = (decoded(images[row], feature.depth is not None) for row in range(rows))
-        stats = _stats(frames, feature)
+        stats = measured(frames, feature)
         cameras.stats[feature.name] = stats.result()
         cameras.longest_still[feature.name] = stats.longest_still
     journal.fsync_path(folder)
     return cameras
 
 
-def _stats(frames: Iterator[NDArray[Any]], feature: Feature) -> PictureStats | DepthStats:
+def measured(frames: Iterator[NDArray[Any]], feature: Feature) -> PictureStats | DepthStats:
     """Return a camera's statistics from its stored frames."""
     stats = frame_stats(feature)
     for frame in frames:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,18 +104,23 @@ def leftovers(folder: Path) -> Sequence[Path]:
     return sorted(path.parent for path in folder.glob(f'*/{HEADER}'))
 
 
+def described_feature(name: str, entry: Mapping[str, Any], session: str = '') -> Feature:
+    """Return a feature from LeRobot's description of it; it has no sources."""
+    return Feature(
+        name,
+        entry['dtype'],
+        tuple(entry['shape']),
+        None if entry['names'] is None else tuple(entry['names']),
+        (),
+        session,
+        DepthCoding.from_info(entry.get('info')),
+    )
+
+
 def _contract(document: dict[str, Any]) -> Contract:
     session = document['session']
     features = tuple(
-        Feature(
-            name,
-            entry['dtype'],
-            tuple(entry['shape']),
-            None if entry['names'] is None else tuple(entry['names']),
-            (),
-            session.get(name, ''),
-            DepthCoding.from_info(entry.get('info')),
-        )
+        described_feature(name, entry, session.get(name, ''))
         for name, entry in document['features'].items()
     )
     return Contract(document['robot_type'], features)

@@ -32,11 +32,6 @@ _FRAGMENTED = {
 }
 
 
-def choose_codec(vcodec: str) -> Codec:
-    """Return the codec for `vcodec` without trying it; see `codec_choice`."""
-    return CODECS['h264' if vcodec == 'auto' else vcodec]
-
-
 class VideoEncoder(CameraWriter):
     """Encodes one camera of one take in a thread of its own.
 

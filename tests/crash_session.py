@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recorder_node.codecs import CODECS
 from recorder_node.conductor import Conductor, Surroundings
 from recorder_node.config import RecorderConfig
 from recorder_node.dataset.writer import DatasetWriter, describe
@@ -70,7 +71,7 @@ def main(folder: Path, resume: bool) -> None:
         lambda report: say(episode=report['episode_index'], rows=report['rows']),
         lambda reason, code: None,
     )  # fmt: skip
-    conductor = Conductor(config, contract, buffers, writer, around)
+    conductor = Conductor(config, contract, buffers, writer, around, CODECS['h264'])
     say(began=writer.total_episodes)
     threading.Thread(target=feed, args=(buffers,), daemon=True).start()
     while True:

@@ -203,7 +203,7 @@ def _picture_stats(
         ).any()
         if not sound:
             source: Any = videos[name] if name in videos else columns[name]
-            stats = measure(source, feature)
+            stats = measure(source, name, feature)
         result[name] = stats
     return result
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from recorder_node.codecs import CODECS
 from recorder_node.conductor import EXIT_NO_STREAMS, EXIT_NOT_SAVED, Conductor, Surroundings
 from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
@@ -54,7 +55,7 @@ class Bench:
         )  # fmt: skip
         writer = DatasetWriter(self.root, describe(contract, 30), resume=False)
         config = RecorderConfig(**{**defaults, **values})
-        self.conductor = Conductor(config, contract, buffers, writer, around)
+        self.conductor = Conductor(config, contract, buffers, writer, around, CODECS['h264'])
 
     @property
     def state(self) -> State:
