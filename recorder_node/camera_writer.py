@@ -121,4 +121,6 @@ def frame_stats(feature: Feature) -> PictureStats | DepthStats:
 def _yield_to_others() -> None:
     """Lower the priority of this thread and of those it starts; threads have their own on Linux."""
     if sys.platform == 'linux':
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        thread = threading.get_native_id()
+        niceness = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, max(niceness, _NICENESS))

@@ -21,9 +21,7 @@ GOP = 2
 CRF = 30
 _CRF = {'crf': str(CRF)}
 # One thread and no pool: encoding shall not starve what controls the robot.
-_X265 = (
-    'bframes=0:rc-lookahead=0:open-gop=0:pools=none:frame-threads=1:no-wpp=1:log-level=error'
-)
+_X265 = 'bframes=0:rc-lookahead=0:open-gop=0:pools=none:frame-threads=1:no-wpp=1:log-level=error'
 
 
 @dataclasses.dataclass(frozen=True)

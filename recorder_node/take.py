@@ -141,7 +141,9 @@ class Take:
         header = dataclasses.replace(self._header, outcome=outcome)
         if outcome is not None:
             header.write(self.folder)
-        if failures:
+        # A frame whose row was never completed: it must not count in the statistics either.
+        superfluous = any(camera.frames == self.rows + 1 for camera in self._cameras.values())
+        if failures or superfluous:
             take = self._restored(failures)
         else:
             records = journal.read(self.folder / ROWS, self._dtype)
@@ -208,5 +210,5 @@ class Take:
     def _restored(self, failures: list[str]) -> SealedTake:
         take, _ = restore(self.folder)
         lost = self.rows - take.rows
-        found = (*take.warnings, f'{lost} rows are left out, they have no picture', *failures)
-        return dataclasses.replace(take, warnings=found)
+        left_out = [f'{lost} rows are left out, they have no picture'] if lost else []
+        return dataclasses.replace(take, warnings=(*take.warnings, *left_out, *failures))

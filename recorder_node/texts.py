@@ -1,7 +1,7 @@
 """The texts of a take, each once: one JSON string per line, numbered from 0 by its line.
 
-Rows hold the numbers. A line is in the file before the row that uses it, and `sync` makes lines
-durable before rows, so a file cut anywhere costs only rows that use what was cut.
+Rows hold the numbers. A line is written before the row that uses it and made durable before it, so
+a file cut anywhere costs only rows that use what was cut.
 """
 
 from __future__ import annotations

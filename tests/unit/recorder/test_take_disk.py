@@ -100,6 +100,27 @@ def test_a_disk_full_at_any_write_ends_the_take_with_its_rows(
     assert max(sealed_rows) > (3 if video or not for_good else 0)
 
 
+def test_a_frame_whose_row_was_not_written_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract = small_contract()
+    buffers = make_buffers(contract, 1000.0)
+    fill(buffers, ROWS)
+    session = recording(tmp_path / 'take', contract, buffers)
+    session.build_due(T0_NS + 9 * NS // 30, 0)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(session.take._journal, 'append', full)
+    with pytest.raises(TakeError, match=r'cannot write to .*take: No space left on device'):
+        session.build_due(T0_NS + NS, NS * 7 // 10)
+    take = session.take.seal()
+    assert take.rows == 10
+    assert take.stats['observation.images.cam0']['count'].tolist() == [10]
+    assert not take.warnings
+
+
 def test_a_sync_that_is_refused_is_told_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
