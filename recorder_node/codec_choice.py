@@ -50,7 +50,7 @@ def choose_for(contract: Contract, vcodec: str, fps: int) -> Choice:
         ConfigError: when the encoder named, or that of depth, does not work here.
     """
     check_depth(contract)
-    sizes = [(f.shape[0], f.shape[1]) for f in contract.cameras if f.is_video and f.depth is None]
+    sizes = sizes_of(contract)
     if not sizes:
         return Choice(CPU_H264[0], 'no camera is stored as video in colour')
     return choose_codec(vcodec, sizes, fps)

@@ -6,23 +6,15 @@ came, wrapped in a `Picture`, and are converted by the encoder's thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from recorder_node.contract import (
-    COMPRESSED,
-    ELEMENT_DTYPES,
-    IMAGE_TYPES,
-    JOINT_FIELDS,
-    TEXT_TYPE,
-    Contract,
-    Feature,
-    Source,
-)
+from recorder_node.contract import COMPRESSED, IMAGE_TYPES, TEXT_TYPE, Contract, Feature, Source
 from recorder_node.errors import ContractError, StreamError
+from recorder_node.number_readers import number_reader
 from recorder_node.pictures import Picture, check
 from recorder_node.values import Vector, fitter
 from so101_driver import calibration as calibration_module
@@ -129,7 +121,7 @@ def extractor(feature: Feature, source: Source, converter: Units) -> Extractor:
 
 
 def _converted(feature: Feature, source: Source, converter: Units) -> Callable[[Any], Vector]:
-    read, fit = _number_reader(feature, source), fitter(feature.dtype, source.topic)
+    read, fit = number_reader(feature, source), fitter(feature.dtype, source.topic)
     if source.units == 'native':
         return lambda message: fit(read(message))
     finite = fitter('float64', source.topic)
@@ -148,99 +140,6 @@ def _text_reader(source: Source) -> Callable[[Any], str]:
         return text
 
     return read
-
-
-def _number_reader(feature: Feature, source: Source) -> Callable[[Any], Vector]:
-    if source.type == 'sensor_msgs/msg/JointState':
-        return _JointReader(source, lambda message: getattr(message, source.field))
-    if source.type == 'trajectory_msgs/msg/JointTrajectory':
-        field = {'position': 'positions', 'velocity': 'velocities', 'effort': 'effort'}
-        return _JointReader(
-            source, lambda message: _last_point(source, message, field[source.field])
-        )
-    if 'Twist' in source.type:
-        paths = [name.split('.') for name in source.fields]
-
-        def read_twist(message: Any) -> Vector:
-            twist = getattr(message, 'twist', message)
-            return np.array([getattr(getattr(twist, a), b) for a, b in paths], np.float64)
-
-        return read_twist
-    element = np.dtype(ELEMENT_DTYPES[source.type])
-    if 'MultiArray' in source.type:
-        return _ArrayReader(feature, source, element)
-    return lambda message: np.array([message.data], element)
-
-
-def _last_point(source: Source, message: Any, field: str) -> Sequence[float]:
-    if not message.points:
-        raise StreamError(f'{source.topic}: a trajectory without points')
-    values: Sequence[float] = getattr(message.points[-1], field)
-    return values
-
-
-class _ArrayReader:
-    """Reads a MultiArray; its layout, where it is given, must be the feature's shape."""
-
-    def __init__(self, feature: Feature, source: Source, element: np.dtype[Any]) -> None:
-        self._topic = source.topic
-        self._width = source.width
-        self._element = element
-        # Of several sources none has the feature's shape; of a vector the layout says nothing.
-        self._shape = feature.shape if len(feature.sources) == 1 else (source.width,)
-
-    def __call__(self, message: Any) -> Vector:
-        data = message.data
-        if isinstance(data, (bytes, bytearray)):
-            data = np.frombuffer(data, self._element)
-        values = np.asarray(data, self._element)
-        if values.shape != (self._width,):
-            raise StreamError(
-                f'{self._topic}: {values.size} values, the contract says {self._width}'
-            )
-        if len(self._shape) > 1:
-            self._check_layout(message)
-        return values
-
-    def _check_layout(self, message: Any) -> None:
-        sizes = tuple(axis.size for axis in message.layout.dim)
-        if sizes not in ((), (self._width,), self._shape):
-            raise StreamError(
-                f'{self._topic}: an array of shape {list(sizes)}, '
-                f'the contract says {list(self._shape)}'
-            )
-
-
-class _JointReader:
-    """Picks joints by name; the order is looked up again only when the message's names change."""
-
-    def __init__(self, source: Source, field: Callable[[Any], Sequence[float]]) -> None:
-        self._source = source
-        self._field = field
-        self._names: list[str] | None = None
-        self._order: list[int] = []
-
-    def __call__(self, message: Any) -> Vector:
-        names = list(getattr(message, 'name', None) or getattr(message, 'joint_names', []))
-        if names != self._names:
-            self._order = self._find(names)
-            self._names = names
-        values = np.asarray(self._field(message), np.float64)
-        if values.size != len(names):
-            kind = JOINT_FIELDS[self._source.field]
-            raise StreamError(
-                f'{self._source.topic}: {values.size} values of {kind} for {len(names)} joint names'
-            )
-        return values[self._order]
-
-    def _find(self, names: list[str]) -> list[int]:
-        missing = [joint for joint in self._source.joints if joint not in names]
-        if missing:
-            raise StreamError(
-                f'{self._source.topic}: no joint {", ".join(missing)} in the '
-                f'message; it has {", ".join(names) or "none"}'
-            )
-        return [names.index(joint) for joint in self._source.joints]
 
 
 def _image_reader(feature: Feature, source: Source) -> Callable[[Any], Picture]:
