@@ -53,7 +53,9 @@ def choose_for(contract: Contract, vcodec: str, fps: int) -> Choice:
     sizes = sizes_of(contract)
     if not sizes:
         return Choice(CPU_H264[0], 'no camera is stored as video in colour')
-    return choose_codec(vcodec, sizes, fps)
+    depth = [f.shape[:2] for f in contract.cameras if f.is_video and f.depth is not None]
+    busy = fps * sum(encoding_s(DEPTH_CODEC, (size[0], size[1]), fps) for size in depth)
+    return choose_codec(vcodec, sizes, fps, busy_cores=busy)
 
 
 def choose_codec(
@@ -63,6 +65,7 @@ def choose_codec(
     prove: Callable[[Codec, Size, int], str] | None = None,
     frame_s: Callable[[Codec, Size, int], float] | None = None,
     cores: int | None = None,
+    busy_cores: float = 0.0,
 ) -> Choice:
     """Return the codec for the parameter `vcodec`.
 
@@ -76,6 +79,7 @@ def choose_codec(
         prove: tries a codec; returns what is wrong with it, '' when nothing.
         frame_s: returns the processor seconds that one frame takes.
         cores: of this machine.
+        busy_cores: how many of them the depth cameras need.
 
     Raises:
         ConfigError: when the encoder named does not work here, with those that do.
@@ -97,16 +101,20 @@ def choose_codec(
     for name, codec in HARDWARE.items():
         if not missing(codec) and not problem(codec):
             return Choice(codec, f'{name}: hardware, proved by encoding')
-    return _on_processor(sizes, fps, frame_s, cores or os.cpu_count() or 1)
+    return _on_processor(sizes, fps, frame_s, cores or os.cpu_count() or 1, busy_cores)
 
 
 def _on_processor(
-    sizes: Sequence[Size], fps: int, frame_s: Callable[[Codec, Size, int], float], cores: int
+    sizes: Sequence[Size],
+    fps: int,
+    frame_s: Callable[[Codec, Size, int], float],
+    cores: int,
+    busy_cores: float,
 ) -> Choice:
     may = _CORES_SHARE * cores
     for codec in CPU_H264:
         cost_s = {size: frame_s(codec, size, fps) for size in set(sizes)}
-        needed = fps * sum(cost_s[size] for size in sizes)
+        needed = busy_cores + fps * sum(cost_s[size] for size in sizes)
         preset = codec.options['preset']
         load = f'{needed:.2f} of {cores} cores for {len(sizes)} cameras at {fps} fps'
         if needed <= may:
@@ -166,12 +174,14 @@ def encoding_s(codec: Codec, size: Size, fps: int) -> float:
     """Return the processor seconds that one noisy frame takes, conversion included."""
     frames = [av.VideoFrame.from_ndarray(f, format='rgb24') for f in noisy_frames(size, 4)]
     context = _opened(codec, size, fps)
-    started_s = time.thread_time()
+    # Of the process: x265 works in a thread of its own.
+    started_s = time.process_time()
     for number in range(_TIMED_FRAMES):
         frame = frames[number % len(frames)]
         frame.pts = number
         context.encode(frame)
-    return (time.thread_time() - started_s) / _TIMED_FRAMES
+    context.encode(None)
+    return (time.process_time() - started_s) / _TIMED_FRAMES
 
 
 def _opened(codec: Codec, size: Size, fps: int) -> Any:

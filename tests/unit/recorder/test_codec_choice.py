@@ -77,6 +77,15 @@ def test_the_processor_takes_the_best_preset_that_keeps_up(
     assert words in choice.reason
 
 
+def test_depth_cameras_count_for_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame_s = costs(veryfast=0.010, superfast=0.008, ultrafast=0.005)
+    choice = choose_codec('auto', [VGA] * 2, 30, never, frame_s, 2, busy_cores=0.45)
+    assert choice.codec.options['preset'] == 'superfast'
+    monkeypatch.setattr(codec_choice, 'proof', never)
+    monkeypatch.setattr(codec_choice, 'encoding_s', lambda codec, size, fps: 1.0)
+    assert '60.00 of' in codec_choice.choose_for(kinds_contract(), 'auto', 30).reason
+
+
 def test_an_encoder_asked_for_is_taken_or_refused_with_what_works() -> None:
     def prove(codec: Codec, size: tuple[int, int], fps: int) -> str:
         return '' if codec.encoder.startswith('lib') else 'no such device'
