@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from recorder_node.dataset.reader import Dataset
+
 Array = NDArray[np.float64]
 
 
@@ -51,6 +53,14 @@ def frames(path: Path) -> list[NDArray[np.uint8]]:
     """Decode a video."""
     with av.open(str(path)) as container:
         return [f.to_ndarray(format='rgb24') for f in container.decode(video=0)]
+
+
+def episode_frames(root: Path, key: str, index: int) -> list[NDArray[np.uint8]]:
+    """Decode an episode's frames, wherever they lie."""
+    dataset = Dataset(root)
+    episode = dataset.episodes[index]
+    first = round(episode.videos[key].begin_s * dataset.fps)
+    return frames(root / episode.videos[key].path)[first : first + episode.length]
 
 
 def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:

@@ -19,7 +19,7 @@ from recorder_node.messages import NS
 from so101_driver import calibration, units
 from so101_driver.coded_picture import decode
 from tests.conftest import JOINTS, REPOSITORY
-from tests.launch.fidelity import best_lag, column, frames, match_frames
+from tests.launch.fidelity import best_lag, column, episode_frames, frames, match_frames
 from tests.launch.session import launched
 
 FOLLOWER = calibration.load(REPOSITORY / 'config' / 'sim' / 'follower.json')
@@ -149,8 +149,7 @@ def check_pictures(root: Path, source: list[np.ndarray]) -> None:
     """Every row shows a frame of the source, and they go forward."""
     for camera in ('front', 'wrist'):
         for episode in (0, 1):
-            path = root / f'videos/observation.images.{camera}/chunk-000/file-{episode:03d}.mp4'
-            shown = frames(path)
+            shown = episode_frames(root, f'observation.images.{camera}', episode)
             assert len(shown) == 120
             indices, quality = match_frames(source, shown)
             steps = np.diff(indices) % len(source)
@@ -172,7 +171,7 @@ def check_coded(root: Path, camera: str, episode: int) -> None:
     stamps = feather.read_table(root / f'recorder/stamps/episode_{episode:06d}.feather')
     t_ns = stamps.column('t_ns').to_pylist()
     stamp_ns = stamps.column(f'{key}/stamp_ns').to_pylist()
-    shown = [decode(f) for f in frames(root / f'videos/{key}/chunk-000/file-{episode:03d}.mp4')]
+    shown = [decode(frame) for frame in episode_frames(root, key, episode)]
     assert len(shown) == len(t_ns)
     capture_of = {code.frame: code.capture_ns for code in shown}
     states = column(root, 'observation.state', episode)
