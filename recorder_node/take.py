@@ -154,8 +154,8 @@ class Take:
 
     def abandon(self) -> None:
         """Stop the cameras' threads and keep the folder as it is, durable if the disk allows."""
-        self._close()
         with contextlib.suppress(OSError):
+            self._close()
             fsync_path(self.folder)
 
     def remove(self) -> None:
