@@ -60,6 +60,7 @@ setup(
             'validate = recorder_node.validate:main',
             'recover = recorder_node.recover:main',
             'push = recorder_node.push:main',
+            'edit = recorder_node.edit:main',
         ],
     },
 )

@@ -11,6 +11,10 @@ class ContractError(ConfigError, RecorderError):
     """A contract file with one or more mistakes, all of them listed."""
 
 
+class EmptyTakeError(RecorderError):
+    """A take that was cut in its first second, before a row with all its frames was there."""
+
+
 class StreamError(RecorderError):
     """A message that does not fit its contract (joint missing, other size, other encoding)."""
 

@@ -19,7 +19,7 @@ from recorder_node.dataset.lock import RootLock
 from recorder_node.dataset.publish import complete
 from recorder_node.dataset.repair import repair
 from recorder_node.dataset.writer import DatasetWriter, describe
-from recorder_node.errors import DatasetError
+from recorder_node.errors import DatasetError, EmptyTakeError
 from recorder_node.log import Log
 from recorder_node.restore import restore
 from recorder_node.streams import Counters
@@ -51,6 +51,9 @@ def recover_all(root: Path, tell: Tell, complain: Tell, version: str = 'auto') -
         try:
             episode, report = recover(folder, root, version)
             tell(f'{folder.name} is episode {episode}: {report["rows"]} rows')
+        except EmptyTakeError:
+            shutil.rmtree(folder)
+            tell(f'{folder.name} was cut before its first row was complete; it is removed')
         except (DriverError, OSError) as error:
             good = False
             complain(f'{folder} stays as it is: {error}')

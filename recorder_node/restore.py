@@ -19,7 +19,7 @@ from recorder_node import journal, texts
 from recorder_node.camera_writer import frame_stats
 from recorder_node.contract import Contract, Feature
 from recorder_node.depth_stats import DepthStats
-from recorder_node.errors import RecorderError
+from recorder_node.errors import EmptyTakeError, RecorderError
 from recorder_node.fragments import whole_length
 from recorder_node.images import ImageFile, decoded, whole_images
 from recorder_node.sealed import Cameras, SealedTake, sealed
@@ -42,7 +42,8 @@ def restore(folder: Path, outcome: bool | None = None) -> tuple[SealedTake, Cont
         outcome: success or failure, when the take itself does not say.
 
     Raises:
-        RecorderError: when not a single row is complete, or a file is missing or damaged.
+        EmptyTakeError: when it was cut before a single row was complete.
+        RecorderError: when a file is missing or damaged.
     """
     header = read_header(folder)
     if header.outcome is None:
@@ -52,10 +53,14 @@ def restore(folder: Path, outcome: bool | None = None) -> tuple[SealedTake, Cont
         known = texts.read(folder / TEXTS)
         records = journal.read(folder / ROWS, journal.record_dtype(contract, header.streams))
         rows = _rows_with_texts(records, contract, known)
+        begun = len(records) < header.fps
         for feature in contract.cameras:
-            rows = min(rows, _frames(camera_file(folder, feature), feature, header.fps))
+            path = camera_file(folder, feature)
+            missing = begun and not path.exists()
+            rows = 0 if missing else min(rows, _frames(path, feature, header.fps))
         if not rows:
-            raise RecorderError(f'{folder}: no row is complete')
+            kind = EmptyTakeError if begun else RecorderError
+            raise kind(f'{folder}: no row is complete')
         cameras = _cameras(folder, contract, header.fps, rows)
     except OSError as error:
         raise RecorderError(f'{folder}: {error}') from error

@@ -325,5 +325,7 @@ def test_saves_do_not_hold_up_the_next_start(make: Any) -> None:
         assert saved.result().success
         bench.record_rows(5)
     bench.call('finish')
+    # The videos are joined after the reply.
+    wait_until(bench.stop.is_set, what='the end')
     assert Checker(bench.root).run() == []
     assert bench.recorder.conductor.writer.total_episodes == 4

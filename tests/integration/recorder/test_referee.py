@@ -18,6 +18,7 @@ from recorder_node.dataset import layout
 from recorder_node.dataset.consolidate import consolidate
 from recorder_node.edit import main as edit
 from tests.conftest import REPOSITORY, small_contract
+from tests.killing import killed_at_each_rename
 from tests.small_datasets import problems, record
 
 PYTHONS = {
@@ -49,6 +50,17 @@ def referee(version: str, command: str, root: Path, *args: object) -> dict[str, 
     assert run.returncode == 0, run.stderr[-2000:]
     result: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     return result
+
+
+@pytest.mark.skipif(not PYTHONS[layout.V30], reason='no lerobot for v3.0')
+@pytest.mark.parametrize('scenario', ['publish', 'undo', 'join'])
+def test_lerobot_loads_what_a_kill_at_any_rename_leaves(tmp_path: Path, scenario: str) -> None:
+    (tmp_path / 'base').mkdir()
+    base = record(tmp_path / 'base', small_contract(), LENGTHS)
+    (tmp_path / 'killed').mkdir()
+    for folder in killed_at_each_rename(tmp_path / 'killed', scenario, base):
+        rows = referee(layout.V30, 'load', folder / 'ds')['rows']
+        assert rows in (sum(LENGTHS[:2]), sum(LENGTHS), sum(LENGTHS) + 9), folder
 
 
 @versions

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,32 +13,12 @@ from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.repair import frames_in, repair
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.recover import main as recover
-from tests.conftest import REPOSITORY, small_contract
-from tests.killing import check, kill_once, moments
+from tests.conftest import small_contract
+from tests.killing import check, kill_once, killed_at_each_rename, moments
 from tests.readable import check_readable
 from tests.small_datasets import problems, record
 
 LENGTHS = (5, 7, 6)
-
-
-def killed(tmp_path: Path, scenario: str, base: Path | None) -> list[Path]:
-    """Return the folders left behind by a kill at each rename, until a child gets to the end."""
-    folders = []
-    for when in ('before', 'after'):
-        for step in range(24):
-            folder = tmp_path / f'{when}-{step}'
-            folder.mkdir()
-            if base is not None:
-                shutil.copytree(base, folder / 'ds')
-            folders.append(folder)
-    command = [sys.executable, '-m', 'tests.crash', scenario, *map(str, folders)]
-    run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stderr
-    complete_ones = set(run.stdout.split())
-    dead = [folder for folder in folders if str(folder) not in complete_ones]
-    assert len(dead) >= 4
-    assert complete_ones, 'there are more renames than the test kills at'
-    return dead
 
 
 def content(root: Path, count: int) -> list[tuple]:
@@ -63,7 +41,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_cut_save(tmp_path: Path, base: Path) -> None:
     before = content(base, 3)
-    for folder in killed(tmp_path, 'publish', base):
+    for folder in killed_at_each_rename(tmp_path, 'publish', base):
         root = folder / 'ds'
         check_readable(root)
         begun = is_pending(root)
@@ -78,7 +56,7 @@ def test_a_cut_save(tmp_path: Path, base: Path) -> None:
 
 
 def test_a_cut_first_save(tmp_path: Path) -> None:
-    for folder in killed(tmp_path, 'first', None):
+    for folder in killed_at_each_rename(tmp_path, 'first', None):
         root = folder / 'ds'
         assert recover([str(root)]) == 0
         assert problems(root) == [], folder
@@ -89,7 +67,7 @@ def test_a_cut_first_save(tmp_path: Path) -> None:
 def test_a_cut_change_without_its_log(tmp_path: Path, base: Path, scenario: str) -> None:
     """The folder beside the dataset is lost: complete episodes count, the rest is debris."""
     before = content(base, 2)
-    for folder in killed(tmp_path, scenario, base):
+    for folder in killed_at_each_rename(tmp_path, scenario, base):
         root = folder / 'ds'
         check_readable(root)
         shutil.rmtree(folder / 'ds.recording')
@@ -101,7 +79,7 @@ def test_a_cut_change_without_its_log(tmp_path: Path, base: Path, scenario: str)
 
 
 def test_a_cut_undo(tmp_path: Path, base: Path) -> None:
-    for folder in killed(tmp_path, 'undo', base):
+    for folder in killed_at_each_rename(tmp_path, 'undo', base):
         root = folder / 'ds'
         check_readable(root)
         begun = is_pending(root)
@@ -114,7 +92,7 @@ def test_a_cut_undo(tmp_path: Path, base: Path) -> None:
 @pytest.mark.parametrize('keeps_log', [True, False])
 def test_a_cut_consolidation(tmp_path: Path, base: Path, keeps_log: bool) -> None:
     rows = [entry[:2] for entry in content(base, 3)]
-    for folder in killed(tmp_path, 'join', base):
+    for folder in killed_at_each_rename(tmp_path, 'join', base):
         root = folder / 'ds'
         check_readable(root)
         if not keeps_log:
@@ -130,7 +108,7 @@ def test_a_cut_edit(tmp_path: Path, base: Path) -> None:
     reference = tmp_path / 'whole' / 'ds'
     shutil.copytree(base, reference)
     edit(reference, [0, 2], lambda done, total: None)
-    for folder in killed(tmp_path, 'delete', base):
+    for folder in killed_at_each_rename(tmp_path, 'delete', base):
         root = folder / 'ds'
         begun = is_pending(root)
         complete(root)

@@ -116,3 +116,28 @@ def test_only_one_process_writes_a_dataset(
     lock.close()
     lock.close()
     assert recover([str(tmp_path / 'ds')]) == 0
+
+
+def test_a_take_cut_before_its_first_row_leaves_nothing(
+    tmp_path: Path, contract: Contract, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live = Take(tmp_path / 'live', contract, 30, T0_NS, CODECS['h264'])
+    folder = tmp_path / 'ds.recording' / 'take-1'
+    shutil.copytree(live.folder, folder)
+    live.remove()
+    for path in folder.glob('*.mp4'):
+        path.unlink()
+    assert recover([str(tmp_path / 'ds')]) == 0
+    assert 'before its first row' in capsys.readouterr().out
+    assert not folder.exists()
+    assert not (tmp_path / 'ds').exists()
+
+
+def test_a_take_whose_video_is_gone_is_kept(
+    tmp_path: Path, contract: Contract, buffers: dict[str, StreamBuffer]
+) -> None:
+    folder = cut_take(tmp_path, contract, buffers)
+    for path in folder.glob('*.mp4'):
+        path.unlink()
+    assert recover([str(tmp_path / 'ds')]) == 1
+    assert folder.is_dir()
