@@ -1,0 +1,46 @@
+"""An ACT checkpoint as a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from policy_node.act.config import read_config
+from policy_node.act.network import ActNetwork
+from policy_node.checkpoint import Checkpoint
+from policy_node.features import ENV_KEY, STATE_KEY
+from policy_node.policy import Options
+from policy_node.torch_policy import Frame, Steps, TorchPolicy
+from policy_node.weights import load_weights
+
+_PREFIX = 'model.'
+# Training only.
+_TRAINING = 'vae_encoder'
+
+
+class ActPolicy(TorchPolicy):
+    """ACT: one observation in, a chunk of actions out.
+
+    Raises:
+        CheckpointError: when configuration or weights cannot be used.
+        UnsupportedPolicyError: when the device or precision is not to be had.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
+        config = read_config(checkpoint)
+        with torch.device('meta'):
+            network = ActNetwork(config)
+        notices = load_weights(network, checkpoint.weights, _PREFIX, ignored=_TRAINING)
+        network.prepare()
+        steps = Steps(1, config.chunk_size, config.n_action_steps, config.ensemble_coeff)
+        super().__init__(checkpoint, network, steps, options, notices)
+
+    def reset(self) -> None:
+        """Forget the episode that was: ACT remembers nothing."""
+
+    def _infer(self, frames: Sequence[Frame]) -> Tensor:
+        (frame,) = frames
+        vectors = [frame[key] for key in (STATE_KEY, ENV_KEY) if key in frame]
+        return self._network(vectors, [frame[key] for key in self._cameras])
