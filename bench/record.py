@@ -1,6 +1,9 @@
 """End-to-end recording with simulated arms and cameras: losses, ages, CPU, memory, save latency.
 
-`python -m bench.record --cameras 2 --fps 30 --seconds 20 [--json]`
+`python -m bench.record --cameras 2 --fps 30 --seconds 20 [--camera-source noise] [--json]`
+
+With `--lerobot PYTHON`, a Python that has lerobot 0.4.4 or later, lerobot's own streaming encoder
+gets the same frames in turn, without robot and transport.
 """
 
 from __future__ import annotations
@@ -22,9 +25,12 @@ from typing import Any
 
 import yaml
 
+from bench.noise import write_video
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 CAMERA_PERIODS = 1.5
 START_TIMEOUT_S = 60.0
+_NOISE_FRAMES = 240
 _TICKS_PER_S = os.sysconf('SC_CLK_TCK')
 
 
@@ -150,9 +156,11 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     arguments: dict[str, object] = {
         'hardware': 'sim', 'repo_id': 'bench/record', 'single_task': 'bench', 'root': root,
         'fps': options.fps, 'start': 'manual', 'num_episodes': options.episodes + 1,
-        'episode_time_s': 900, 'reset_time_s': 900, 'vcodec': options.vcodec, **paths,
+        'episode_time_s': 1000, 'reset_time_s': 900, 'vcodec': options.vcodec, **paths,
     }  # fmt: skip
-    if options.camera_source:
+    if options.camera_source == 'noise':
+        arguments['camera_source'] = noise_video(folder)
+    elif options.camera_source:
         arguments['camera_source'] = Path(options.camera_source).absolute()
     saves, starts = [], []
     with launched(folder, arguments) as log:
@@ -206,6 +214,28 @@ def summary(
     }
 
 
+def noise_video(folder: Path) -> Path:
+    """Return a video with the noise of a sensor."""
+    path = folder / 'noise.mp4'
+    if not path.exists():
+        write_video(path, _NOISE_FRAMES)
+    return path
+
+
+def measure_lerobot(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Return what lerobot's streaming encoder costs for the same frames."""
+    vcodec = 'h264' if options.vcodec == 'auto' else options.vcodec
+    source = options.camera_source
+    video = Path(source) if source not in ('', 'noise') else noise_video(folder)
+    script = str(Path(__file__).with_name('lerobot_encoder.py'))
+    words = [str(video), str(options.cameras), str(options.seconds), vcodec]
+    run = subprocess.run(
+        [options.lerobot, script, *words], capture_output=True, text=True, check=True
+    )
+    result: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return result
+
+
 def main() -> int:
     """Run the benchmark; return 1 when a row or a frame was lost."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -214,7 +244,10 @@ def main() -> int:
     parser.add_argument('--seconds', type=float, default=20.0, help='length of an episode')
     parser.add_argument('--episodes', type=int, default=2)
     parser.add_argument('--vcodec', default='auto')
-    parser.add_argument('--camera-source', default='', help='scene, coded or a video file')
+    parser.add_argument(
+        '--camera-source', default='', help='noise, or a video file; default the simulated scene'
+    )
+    parser.add_argument('--lerobot', default='', help='a Python with lerobot, to compare')
     parser.add_argument('--json', action='store_true')
     options = parser.parse_args()
     os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
@@ -222,6 +255,8 @@ def main() -> int:
         raise SystemExit('give a video file, or nothing for the simulated scene')
     with tempfile.TemporaryDirectory() as folder:
         result = measure(options, Path(folder))
+        if options.lerobot:
+            result['lerobot'] = measure_lerobot(options, Path(folder))
     if options.json:
         print(json.dumps(result))
     else:
