@@ -26,6 +26,8 @@ def fitter(dtype: str, topic: str) -> Callable[[Vector], Vector]:
         return functools.partial(_float, np.finfo(dtype), topic)
     limits = np.iinfo(dtype) if dtype != 'bool' else None
     low, high = (int(limits.min), int(limits.max)) if limits is not None else (0, 1)
+    # lerobot reads integers as torch's int64 and fails on larger ones.
+    high = min(high, np.iinfo(np.int64).max)
     return functools.partial(_integer, np.dtype(dtype), low, high, topic)
 
 

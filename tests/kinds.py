@@ -77,7 +77,7 @@ def value_of(name: str, k: int) -> object:
     if name == MATRIX:
         return np.arange(6.0) + k
     if name == COUNTS:
-        return np.array([k, 2**64 - 1 - k], np.uint64)
+        return np.array([k, 2**63 - 1 - k], np.uint64)
     if name == 'flag':
         return np.array([k % 2 == 0])
     return np.array([np.sin(k / 7), np.cos(k / 7)])

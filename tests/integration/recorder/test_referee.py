@@ -6,6 +6,7 @@ v3.0), LEROBOT_V21_PYTHON (0.3, format v2.1).
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -16,9 +17,11 @@ import pytest
 
 from recorder_node.dataset import layout
 from recorder_node.dataset.consolidate import consolidate
+from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.edit import main as edit
 from tests.conftest import REPOSITORY, small_contract
 from tests.killing import killed_at_each_rename
+from tests.kinds import kinds_contract, live_take
 from tests.small_datasets import problems, record
 
 PYTHONS = {
@@ -50,6 +53,20 @@ def referee(version: str, command: str, root: Path, *args: object) -> dict[str, 
     assert run.returncode == 0, run.stderr[-2000:]
     result: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     return result
+
+
+@versions
+@pytest.mark.parametrize('video', [True, False])
+def test_lerobot_loads_features_of_every_kind(tmp_path: Path, version: str, video: bool) -> None:
+    contract = kinds_contract(video)
+    # Depth came with lerobot 0.6.
+    plain = tuple(f for f in contract.features if f.depth is None)
+    contract = dataclasses.replace(contract, features=plain)
+    writer = DatasetWriter(tmp_path / 'ds', describe(contract, 30, version), resume=False)
+    for rows in LENGTHS:
+        take = live_take(tmp_path / 'ds.recording' / f'take-{rows}', contract, rows)
+        writer.publish(take.seal(outcome=True), {})
+    assert referee(version, 'load', writer.root)['rows'] == sum(LENGTHS)
 
 
 @pytest.mark.skipif(not PYTHONS[layout.V30], reason='no lerobot for v3.0')

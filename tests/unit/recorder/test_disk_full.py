@@ -81,8 +81,7 @@ def test_a_save_that_is_refused(
         # A refused change that was logged already is completed by the next save.
         assert saved <= writer.total_episodes <= saved + 1
         assert all(
-            dataset.rows(e).equals(rows)
-            for e, rows in zip(dataset.episodes, before, strict=False)
+            dataset.rows(e).equals(rows) for e, rows in zip(dataset.episodes, before, strict=False)
         )
         # The take is still there, or its change is logged and the next save completes it.
         assert take.folder.is_dir() or publish.is_pending(writer.root)

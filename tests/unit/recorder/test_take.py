@@ -49,7 +49,7 @@ def check(take: SealedTake, contract: Contract, rows: int) -> None:
         columns[MATRIX], np.arange(6.0).reshape(2, 3) + np.arange(rows)[:, None, None]
     )
     assert columns[MATRIX].dtype == np.float64
-    np.testing.assert_array_equal(columns[COUNTS][:, 1], 2**64 - 1 - np.arange(rows, dtype='u8'))
+    np.testing.assert_array_equal(columns[COUNTS][:, 1], 2**63 - 1 - np.arange(rows, dtype='u8'))
     assert columns['flag'].shape == (rows, 1)
     assert columns['flag'][:, 0].tolist() == [k % 2 == 0 for k in range(rows)]
     assert columns[TEXT] == [text_of(k) for k in range(rows)]
