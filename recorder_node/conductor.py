@@ -19,6 +19,7 @@ from recorder_node.contract import Contract
 from recorder_node.dataset import layout
 from recorder_node.dataset.writer import DatasetWriter
 from recorder_node.engine import MAX_WAITING_TAKES, Clock, Engine, Saved, Settings
+from recorder_node.evaluation import summary
 from recorder_node.finishing import Finishing
 from recorder_node.hub.pusher import FAILED, Pusher, PushState
 from recorder_node.log import Log
@@ -76,6 +77,7 @@ class Conductor:
         self.writer = writer
         self.task = config.single_task
         self.message = 'waiting for the streams'
+        self.outcomes: list[str | None] = []
         self.last_report: dict[str, Any] | None = None
         self.deadline_ns: int | None = None
         self._around = around
@@ -147,16 +149,28 @@ class Conductor:
         self._around.changed()
         return decision, futures
 
-    def fault(self, reason: str) -> None:
-        """End the running take; the operator decides about its rows and about going on."""
+    def fault(self, reason: str, failure: bool = False) -> bool:
+        """End the running take; the operator decides about its rows and about going on.
+
+        Args:
+            reason: for people.
+            failure: the robot failed, not the recording; an unmarked take is marked so.
+
+        Returns:
+            whether there was a take to end.
+        """
         with self._lock:
-            if self.session.state is not State.RECORDING or self._closed:
-                return
+            running = self.engine.running
+            if self.session.state is not State.RECORDING or self._closed or running is None:
+                return False
+            if failure and running.outcome is None:
+                running.outcome = False
             self._waits_for_operator = True
             self.command(Event.FAULT, f'fault: {reason}')
         self._around.log.error(
             f'the take ended: {reason}; its rows are kept: save_episode or discard_episode'
         )
+        return True
 
     def tick(self) -> None:
         """Do what time brings; to be called often."""
@@ -256,6 +270,8 @@ class Conductor:
             f'session over: {self.session.saved} episodes saved, {self.writer.total_episodes} '
             f'in {self.writer.root}'
         )
+        if text := summary(self.outcomes):
+            self._around.log.info(text)
         self._around.stop('the session is over', EXIT_NOT_SAVED if self._failed else code)
 
     def _on_undone(self, undone: Future[Any]) -> None:
@@ -265,6 +281,7 @@ class Conductor:
             self.message = f'the last episode could not be removed: {error}'
             self._around.log.error(self.message)
         else:
+            self.outcomes.pop()
             self.message = f'episode {undone.result().episode_index} is removed'
             self._around.log.info(self.message)
         self._around.changed()
@@ -277,6 +294,7 @@ class Conductor:
 
     def _on_published(self, outcome: Saved | Exception, folder: Path) -> None:
         if isinstance(outcome, Saved):
+            self.outcomes.append(outcome.report['outcome'])
             self.last_report = {'episode_index': outcome.episode_index, **outcome.report}
             self.message = (
                 f'episode {outcome.episode_index} saved: {reports.one_line(outcome.report)}'

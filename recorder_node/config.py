@@ -16,6 +16,9 @@ class RecorderConfig:
 
     contract: str = param('', 'contract file: which topic fills which feature', required=True)
     repo_id: str = param('', 'dataset name, user/name as on the Hugging Face Hub', required=True)
+    policy: str = param(
+        '', 'policy whose evaluation is recorded; the dataset is then called eval_...'
+    )
     single_task: str = param('', 'what the robot does, in words', required=True)
     root: str = param('', 'folder of the dataset; default $HF_LEROBOT_HOME/<repo_id>')
     fps: int = param(30, 'rows and video frames per second', unit='Hz', minimum=1, maximum=240)
@@ -97,10 +100,16 @@ class RecorderConfig:
     def problems(self) -> list[str]:
         """Rules that span several parameters."""
         found = layout.repo_id_problems(self.repo_id)
-        if self.repo_id.split('/')[-1].startswith('eval_'):
+        evaluation = self.repo_id.split('/')[-1].startswith('eval_')
+        if evaluation and not self.policy:
             found.append(
                 f'repo_id "{self.repo_id}": names that start with eval_ are for '
                 'evaluations of a policy, as in LeRobot; choose another'
+            )
+        if self.policy and not evaluation:
+            found.append(
+                f'repo_id "{self.repo_id}": the evaluation of a policy needs a name that starts '
+                'with eval_, as in LeRobot: user/eval_name'
             )
         return found
 

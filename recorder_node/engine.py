@@ -91,7 +91,7 @@ class Engine:
         writer: DatasetWriter,
         folder: Path,
         task: Callable[[], str],
-        on_fault: Callable[[str], None],
+        on_fault: Callable[[str], object],
         on_published: Callable[[Saved | Exception, Path], None],
     ) -> None:
         self._contract = contract

@@ -23,7 +23,7 @@ from recorder_node.engine import Saved, Undone
 from recorder_node.messages import load_units
 from recorder_node.recover import settle_unfinished
 from recorder_node.sampler import make_buffers
-from recorder_node.session import COMMANDS, PUSH, Event, State
+from recorder_node.session import COMMANDS, FAULT, PUSH, Event, State
 from recorder_node.status_node import StatusPublisher
 from recorder_node.streams_node import StreamSubscriptions
 from recorder_node.take import leftovers
@@ -171,6 +171,11 @@ class RecorderNode(Node):
                 if not decision.accepted:
                     self.get_logger().warning(decision.reason)
                 return
+        if word.startswith(FAULT):
+            reason = word.removeprefix(FAULT).strip(': ') or 'the robot failed'
+            if not self.conductor.fault(reason, failure=True):
+                self.get_logger().warning(f'"{word}" comes outside an episode')
+            return
         known = ', '.join((*(event.value for event in COMMANDS), PUSH))
         self.get_logger().warning(f'unknown command "{word}"; known: {known}')
 

@@ -47,6 +47,8 @@ COMMANDS = (
 )
 # Taken at any time, in every state: uploads what is durable.
 PUSH = 'push_to_hub'
+# On ~/command only, with a reason behind it: `fault: the policy is late`.
+FAULT = 'fault'
 _MARKS = {
     Event.MARK_SUCCESS: ('MARK_SUCCESS', 'marked as success'),
     Event.MARK_FAILURE: ('MARK_FAILURE', 'marked as failure'),

@@ -19,6 +19,7 @@
 | message | the last event or refusal, in words |
 | last_report | one line about the last episode |
 | outcome | success or failure when the running or pending take is marked, else empty |
+| summary | success rate of the episodes saved in this session, once one is marked |
 | upload | idle, done, failed, or how far it is |
 | ending | true once everything is settled; the last status of a recorder |
 | repo_id, root, fps | the dataset |
@@ -29,6 +30,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from recorder_node.conductor import Conductor
+from recorder_node.evaluation import summary
 from recorder_node.messages import NS
 from recorder_node.recording import Recording
 from recorder_node.report import one_line
@@ -62,6 +64,7 @@ def values_of(conductor: Conductor, now_ns: int) -> dict[str, object]:
         'message': conductor.message,
         'last_report': one_line(report) if report else None,
         'outcome': _outcome(recording),
+        'summary': summary(conductor.outcomes),
         'upload': conductor.pusher.state.describe(),
         'ending': conductor.closed,
         'repo_id': config.repo_id,

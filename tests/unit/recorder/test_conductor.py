@@ -301,3 +301,31 @@ def test_the_session_ends_with_an_upload_when_asked(make: Any, state: str, code:
     pusher.state = PushState(state, 'https://hub/me/x')
     wait_until(lambda: bench.conductor.tick() or bench.stops, what='the end')
     assert bench.stops[0] == code
+
+
+def test_a_robot_that_fails_makes_the_take_a_failure(make: Any) -> None:
+    bench = make(repo_id='me/eval_x', policy='act')
+    assert not bench.conductor.fault('too early', failure=True)
+    bench.pass_time(0.05)
+    bench.pass_time(0.5)
+    assert bench.conductor.fault('the policy is late', failure=True)
+    assert bench.state is State.FAULT
+    _, futures = bench.conductor.command(Event.SAVE)
+    bench.pass_time(0.3)
+    assert futures[0].result(timeout=20).report['outcome'] == 'failure'
+    text = str(values_of(bench.conductor, bench.clock.now_ns())['summary'])
+    assert text.startswith('0 of 1 episodes were a success')
+
+
+@pytest.mark.parametrize(
+    ('repo_id', 'policy', 'words'),
+    [
+        ('me/eval_x', '', 'choose another'),
+        ('me/x', 'act', 'starts with eval_'),
+        ('me/eval_x', 'act', ''),
+    ],
+)
+def test_evaluations_have_names_of_their_own(repo_id: str, policy: str, words: str) -> None:
+    config = RecorderConfig(contract='c', repo_id=repo_id, single_task='t', policy=policy)
+    assert words in ' '.join(config.problems())
+    assert bool(words) == bool(config.problems())
