@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from policy_node.diffusion.policy import DiffusionPolicy
 from policy_node.policies import load_policy
 from policy_node.policy import Options
 from policy_node.selector import ActionSelector
@@ -119,7 +120,7 @@ def run(
     for step in range(len(expected['action'])):
         if step in resets:
             selector.reset()
-        if step in seeds:
+        if step in seeds and isinstance(policy, DiffusionPolicy):
             policy.generator.manual_seed(int(seeds[step]))
         action = selector.select({key: array[step] for key, array in arrays.items()})
         actions.append(action.numpy())

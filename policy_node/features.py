@@ -44,7 +44,7 @@ def parse_features(raw: Any, name: str, problems: list[str]) -> dict[str, Featur
         shape = entry.get('shape') if isinstance(entry, Mapping) else None
         if kind not in KINDS:
             problems.append(f'{name}.{key}: type {kind!r:.40} is not one of {", ".join(KINDS)}')
-        elif not _is_shape(shape):
+        elif not isinstance(shape, list) or not all(_is_side(side) for side in shape):
             problems.append(f'{name}.{key}: shape {shape!r:.60} is not a list of sizes')
         elif kind == VISUAL and (len(shape) != 3 or shape[0] != 3):
             problems.append(f'{name}.{key}: an image must be [3, height, width], not {shape}')
@@ -58,8 +58,5 @@ def of_kind(features: Mapping[str, Feature], kind: str) -> dict[str, Feature]:
     return {key: feature for key, feature in features.items() if feature.kind == kind}
 
 
-def _is_shape(shape: Any) -> bool:
-    return isinstance(shape, list) and all(
-        isinstance(side, int) and not isinstance(side, bool) and 0 < side <= _LARGEST_SIDE
-        for side in shape
-    )
+def _is_side(side: Any) -> bool:
+    return type(side) is int and 0 < side <= _LARGEST_SIDE

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar('T')
 
 
 class Fields:
@@ -76,10 +78,10 @@ class Fields:
         )
         if not fits or not value or (count is not None and len(value) != count):
             words = f'must be a list of {count or "some"} positive whole numbers'
-            return self._refuse(name, value, words, (1,) * (count or 1))
+            return self._refuse(name, value, words, tuple([1] * (count or 1)))
         return tuple(value)
 
-    def _refuse(self, name: str, value: Any, words: str, instead: Any) -> Any:
+    def _refuse(self, name: str, value: Any, words: str, instead: T) -> T:
         if name in self._raw or name in self._defaults:
             self.problems.append(f'"{name}": {value!r:.80} {words}')
         return instead

@@ -105,17 +105,17 @@ class ResNet(nn.Module):
                 inner = width * 4 if bottleneck else width
             self.add_module(f'layer{stage}', nn.Sequential(*blocks))
         self.channels = inner
+        self._halvings = 4 if dilate else 5
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map (n, 3, h, w) to (n, channels, h / 32, w / 32), sides rounded up."""
+        """Map (n, 3, h, w) to (n, channels, h / 32, w / 32), sides rounded up; / 16 dilated."""
         x = functional.relu(self.bn1(self.conv1(images)), inplace=True)
         x = functional.max_pool2d(x, 3, 2, 1)
         return self.layer4(self.layer3(self.layer2(self.layer1(x))))
 
-    def feature_size(self, height: int, width: int, dilate: bool = False) -> tuple[int, int]:
+    def feature_size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of the feature map."""
-        halvings = 4 if dilate else 5
-        for _ in range(halvings):
+        for _ in range(self._halvings):
             height, width = (height + 1) // 2, (width + 1) // 2
         return height, width
 

@@ -131,18 +131,20 @@ def _entry(raw: Any, first: int) -> Entry | str:
     dtype = raw.get('dtype')
     if not isinstance(dtype, str) or dtype not in _DTYPES:
         return f'has the unknown dtype {dtype!r:.40}'
-    shape, places = raw.get('shape'), raw.get('data_offsets')
-    if not _are_counts(shape) or not _are_counts(places) or len(places) != 2:
+    shape, places = _counts(raw.get('shape')), _counts(raw.get('data_offsets'))
+    if shape is None or places is None or len(places) != 2:
         return 'has no proper shape and place'
     start, end = places
     wanted = math.prod(shape) * _DTYPES[dtype].itemsize
     if end - start != wanted:
-        return f'of shape {shape} needs {_amount(wanted)} but is given {_amount(end - start)}'
-    return Entry(_DTYPES[dtype], tuple(shape), first + start, first + end)
+        return f'of shape {list(shape)} needs {_amount(wanted)} but is given {_amount(end - start)}'
+    return Entry(_DTYPES[dtype], shape, first + start, first + end)
 
 
-def _are_counts(values: Any) -> bool:
-    return isinstance(values, list) and all(type(item) is int and item >= 0 for item in values)
+def _counts(values: Any) -> tuple[int, ...] | None:
+    if isinstance(values, list) and all(type(item) is int and item >= 0 for item in values):
+        return tuple(values)
+    return None
 
 
 def _read(file: Any, entry: Entry) -> Tensor:

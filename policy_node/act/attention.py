@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from policy_node.act.config import ActConfig
+from policy_node.linear import Linear, product
 
 
 class Attention(nn.Module):
@@ -20,7 +21,7 @@ class Attention(nn.Module):
         super().__init__()
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = nn.Parameter(torch.empty(3 * width))
-        self.out_proj = nn.Linear(width, width)
+        self.out_proj = Linear(width, width)
         self.heads = heads
 
     def constant(self, positions: Tensor, rows: slice) -> Tensor:
@@ -41,7 +42,7 @@ class Attention(nn.Module):
         """Return projections `rows` of the tokens as (rows, 1, heads, n, width / heads)."""
         width = tokens.shape[1]
         weights = self.in_proj_weight[rows.start * width : rows.stop * width]
-        projected = torch.addmm(constant, tokens, weights.t())
+        projected = product(tokens, weights).add_(constant)
         return projected.view(1, len(tokens), -1, self.heads, width // self.heads).permute(
             2, 0, 3, 1, 4
         )
@@ -58,8 +59,8 @@ class _Layer(nn.Module):
     def __init__(self, config: ActConfig) -> None:
         super().__init__()
         self.self_attn = Attention(config.width, config.heads)
-        self.linear1 = nn.Linear(config.width, config.feedforward)
-        self.linear2 = nn.Linear(config.feedforward, config.width)
+        self.linear1 = Linear(config.width, config.feedforward)
+        self.linear2 = Linear(config.feedforward, config.width)
         self.norm1 = nn.LayerNorm(config.width)
         self.norm2 = nn.LayerNorm(config.width)
         self.pre_norm = config.pre_norm

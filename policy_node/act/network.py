@@ -57,14 +57,13 @@ class ActNetwork(nn.Module):
         self.action_head = nn.Linear(width, config.action_size)
         self.register_buffer('_start', None, persistent=False)
 
-    @torch.no_grad()
     def prepare(self) -> None:
         """Fold norms and compute everything that no observation changes."""
         if self.config.cameras:
             self.backbone.fold_norms()
         places = [self.encoder_1d_feature_pos_embed.weight]
         for height, width in self.config.cameras:
-            size = self.backbone.feature_size(height, width, self.config.dilate)
+            size = self.backbone.feature_size(height, width)
             places.append(position_table(*size, self.config.width))
         positions = torch.cat(places)
         queries = self.decoder_pos_embed.weight
@@ -92,8 +91,8 @@ class ActNetwork(nn.Module):
             project(vector[None]) for project, vector in zip(projections, vectors, strict=True)
         ]
         tokens += [
-            self.encoder_img_feat_input_proj(features).permute(0, 2, 3, 1).flatten(0, 2)
-            for features in self._see(images)
+            self.encoder_img_feat_input_proj(self.backbone(image)).permute(0, 2, 3, 1).flatten(0, 2)
+            for image in images
         ]
         memory = torch.cat(tokens)
         for layer in self.encoder.layers:
@@ -103,12 +102,6 @@ class ActNetwork(nn.Module):
         for number, layer in enumerate(self.decoder.layers):
             x = layer.look_up(x if number == 0 else layer.look_around(x), memory)
         return self.action_head(self.decoder.norm(x))
-
-    def _see(self, images: list[Tensor]) -> list[Tensor]:
-        """Return feature maps; cameras of one size share a pass, which is faster."""
-        if len(set(self.config.cameras)) == 1:
-            return [self.backbone(torch.cat(images))]
-        return [self.backbone(image) for image in images]
 
 
 def position_table(height: int, width: int, channels: int) -> Tensor:

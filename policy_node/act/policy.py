@@ -33,7 +33,8 @@ class ActPolicy(TorchPolicy):
         with torch.device('meta'):
             network = ActNetwork(config)
         notices = load_weights(network, checkpoint.weights, _PREFIX, ignored=_TRAINING)
-        network.prepare()
+        with torch.no_grad():
+            network.prepare()
         steps = Steps(1, config.chunk_size, config.n_action_steps, config.ensemble_coeff)
         super().__init__(checkpoint, network, steps, options, notices)
 

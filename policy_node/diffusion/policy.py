@@ -15,6 +15,7 @@ from policy_node.diffusion.unet import UNet
 from policy_node.diffusion.vision import RgbEncoder
 from policy_node.features import ENV_KEY, STATE_KEY
 from policy_node.policy import Options
+from policy_node.resnet import ResNet
 from policy_node.torch_policy import Frame, Steps, TorchPolicy
 from policy_node.weights import load_weights
 
@@ -61,9 +62,10 @@ class DiffusionPolicy(TorchPolicy):
         with torch.device('meta'):
             network = DiffusionNetwork(config)
         notices = load_weights(network, checkpoint.weights, _PREFIX, _our_name, _NOT_NEEDED)
-        for encoder in network.modules():
-            if isinstance(encoder, RgbEncoder):
-                encoder.backbone.fold_norms()
+        with torch.no_grad():
+            for module in network.modules():
+                if isinstance(module, ResNet):
+                    module.fold_norms()
         self._config = config
         self._schedule = Schedule(config.noise)
         self._seed = options.seed
