@@ -85,9 +85,8 @@ def default_text(value: Any) -> str:
     return str(value)
 
 
-def unknown_arguments(given: Mapping[str, str]) -> list[str]:
+def unknown_arguments(given: Mapping[str, str], known: Mapping[str, Parameter]) -> list[str]:
     """Say which given arguments do not exist; launch itself accepts them silently."""
-    known = table_of_arguments()
     return [
         f'unknown argument "{name}"; --show-args lists the known ones'
         for name in given

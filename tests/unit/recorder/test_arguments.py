@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from recorder_node.arguments import Text, unknown_arguments
+from recorder_node.arguments import Text, table_of_arguments, unknown_arguments
 
 
 @pytest.mark.parametrize('text', ['08', 'y', '1e5', 'N', '', 'true', 'me/cube', "it's 5"])
@@ -18,6 +18,9 @@ def test_a_text_is_quoted_so_that_ros_reads_no_number_or_boolean(text: str) -> N
 
 
 def test_options_of_ros2_launch_itself_are_known() -> None:
-    assert unknown_arguments({'launch-prefix': 'nice', '__secure': 'true', 'fps': '30'}) == []
-    (problem,) = unknown_arguments({'colour': 'red', 'launch-prefix-filter': 'recorder'})
+    given = {'launch-prefix': 'nice', '__secure': 'true', 'fps': '30'}
+    assert unknown_arguments(given, table_of_arguments()) == []
+    (problem,) = unknown_arguments(
+        {'colour': 'red', 'launch-prefix-filter': 'recorder'}, table_of_arguments()
+    )
     assert '"colour"' in problem

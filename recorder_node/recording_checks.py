@@ -1,0 +1,37 @@
+"""Checks of a recording before it starts: root, contract, units, encoder, a dataset to resume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recorder_node.codec_choice import check_depth, choose_for
+from recorder_node.config import RecorderConfig
+from recorder_node.contract import Contract
+from recorder_node.dataset import layout
+from recorder_node.dataset.writer import describe, resume_problems
+from recorder_node.messages import load_units
+from recorder_node.node_plan import Problems
+from so101_driver.parameters import TRUE_WORDS
+
+
+def root_problems(given: Mapping[str, str]) -> list[str]:
+    """Look at the root even when other arguments are wrong."""
+    repo_id = given.get('repo_id', '')
+    if layout.repo_id_problems(repo_id):
+        return []
+    resume = given.get('resume', '').lower() in TRUE_WORDS
+    return layout.root_problems(layout.resolve_root(given.get('root', ''), repo_id), resume)
+
+
+def check_recording(contract: Contract, recorder: RecorderConfig, problems: Problems) -> None:
+    """Collect what keeps a recorder from recording this contract."""
+    problems.of(lambda: contract.check_fps(recorder.fps))
+    problems.of(lambda: load_units(recorder.units, recorder.calibration, contract))
+    stored = contract if recorder.video else contract.stored_as_images()
+    problems.of(lambda: check_depth(stored))
+    if recorder.vcodec != 'auto':
+        problems.of(lambda: choose_for(stored, recorder.vcodec, recorder.fps))
+    root = recorder.dataset_root
+    if recorder.resume and (root / layout.INFO).is_file():
+        description = describe(stored, recorder.fps, recorder.codebase_version)
+        problems += resume_problems(root, description)
