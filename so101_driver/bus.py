@@ -23,17 +23,32 @@ from so101_driver.serial_port import DEFAULT_BAUDRATE, SerialPort
 DEFAULT_RETRIES = 2
 _SILENCE_S = 0.002
 _SETTLE_LIMIT_S = 0.05
+_GAP_S = 0.01  # within one answer: far above what servos and USB need, far below a silent servo's
 _RETURN_DELAY_S = 0.0005  # the longest that a servo may be told to wait before it answers
 _LITTLE_ENDIAN = 0
+_ANY_AMOUNT = 4096
 
 
 @dataclasses.dataclass
 class ServoCounters:
-    """What happened to one servo's transactions since the bus was made."""
+    """What happened to one servo's transactions since the bus was made.
 
-    answers: int = 0
+    Attributes:
+        reads, writes: Answered reads and pings; writes, acknowledged or not.
+        retries: Repeated attempts.
+        timeouts, checksum_errors: Attempts in which the answer stayed out, or came damaged.
+        failures: Transactions given up.
+        flagged: Answers with an error bit set.
+        error: The error byte of the last answer.
+    """
+
+    reads: int = 0
+    writes: int = 0
     retries: int = 0
+    timeouts: int = 0
+    checksum_errors: int = 0
     failures: int = 0
+    flagged: int = 0
     error: int = 0
 
 
@@ -135,6 +150,7 @@ class ServoBus:
             [servo_id],
             0,
             retries,
+            writes=True,
         )
         if found.missing:
             raise ServoError(f'servo {servo_id} did not acknowledge {register.name} = {value}')
@@ -167,6 +183,8 @@ class ServoBus:
             finally:
                 self.port.is_using = False
             self._check_sent(result)
+            for servo_id in values:
+                self._counters(servo_id).writes += 1
 
     def _transact(
         self,
@@ -174,6 +192,7 @@ class ServoBus:
         ids: Iterable[int],
         data_length: int,
         retries: int,
+        writes: bool = False,
     ) -> SyncReading:
         """Send and collect, again for those that failed, with silence in between."""
         wanted = list(ids)
@@ -181,29 +200,26 @@ class ServoBus:
         attempt = 0
         with self._lock:
             while True:
-                found = self._attempt(send, wanted, data_length)
-                for servo_id, status in found.items():
-                    counters = self._counters(servo_id)
-                    counters.answers += 1
-                    counters.error = status.error
-                replies.update(found)
-                wanted = [servo_id for servo_id in wanted if servo_id not in found]
-                if not wanted or attempt >= retries:
+                parser = self._attempt(send, wanted, data_length)
+                self._count(parser, wanted, writes)
+                replies.update(parser.replies)
+                if parser.complete:
+                    return SyncReading(replies, (), attempt)
+                wanted = [servo_id for servo_id in wanted if servo_id not in replies]
+                self._settle()
+                if attempt >= retries:
                     break
                 attempt += 1
                 for servo_id in wanted:
                     self._counters(servo_id).retries += 1
-                self._settle()
             for servo_id in wanted:
                 self._counters(servo_id).failures += 1
-            if wanted:
-                self._settle()
         return SyncReading(replies, tuple(wanted), attempt)
 
     def _attempt(
         self, send: Callable[[list[int]], int], wanted: list[int], data_length: int
-    ) -> Mapping[int, Status]:
-        """Transmit once and parse until everything came, or the deadline is over."""
+    ) -> StatusParser:
+        """Transmit once and parse until everything came, or nothing more is to be expected."""
         port = self.port
         try:
             self._check_sent(send(wanted))
@@ -213,26 +229,42 @@ class ServoBus:
             deadline = time.monotonic() + wire_s + port.answer_timeout_s
             expected = len(wanted) * (OVERHEAD + data_length)
             while not parser.complete:
-                left_s = deadline - time.monotonic()
-                if left_s <= 0:
-                    break
-                if parser.received >= expected:
-                    # All bytes came but some are damaged: only stragglers can follow.
-                    left_s = min(left_s, _SILENCE_S)
+                # Once all bytes have come, some of them damaged, only stragglers can follow.
+                limit_s = wire_s + _GAP_S if parser.received < expected else _SILENCE_S
+                left_s = min(deadline - time.monotonic(), limit_s)
                 data = port.receive(max(parser.missing_bytes, 1), left_s)
-                if not data and parser.received >= expected:
+                if not data and (parser.received or time.monotonic() >= deadline):
                     break
                 parser.feed(data)
             parser.finish()
         finally:
             port.is_using = False
+        return parser
+
+    def _count(self, parser: StatusParser, wanted: list[int], writes: bool) -> None:
+        """Book one attempt to the servos it asked."""
         self.damaged_bytes += parser.damaged
-        return parser.replies
+        for servo_id in wanted:
+            counters = self._counters(servo_id)
+            status = parser.replies.get(servo_id)
+            if status is None:
+                if servo_id in parser.damaged_ids:
+                    counters.checksum_errors += 1
+                else:
+                    counters.timeouts += 1
+                continue
+            if writes:
+                counters.writes += 1
+            else:
+                counters.reads += 1
+            counters.error = status.error
+            if status.error:
+                counters.flagged += 1
 
     def _settle(self) -> None:
         """Wait until the line is silent and drop what came."""
         deadline = time.monotonic() + _SETTLE_LIMIT_S
-        while time.monotonic() < deadline and self.port.receive(256, _SILENCE_S):
+        while time.monotonic() < deadline and self.port.receive(_ANY_AMOUNT, _SILENCE_S):
             pass
 
     def _check_sent(self, result: int) -> None:

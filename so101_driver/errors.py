@@ -25,6 +25,10 @@ class ServoError(DriverError):
     """One or more servos did not answer, or answered with a fault."""
 
 
+class ProtocolError(DriverError):
+    """The host broke a rule of the bus (found by the simulator's strict mode)."""
+
+
 class NotActiveError(DriverError):
     """A command was given to an arm that is not powered."""
 

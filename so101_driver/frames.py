@@ -54,7 +54,8 @@ class StatusParser:
 
     Damage never hides what comes after it: a byte that does not begin a valid expected frame is
     skipped and the search goes on with the next one, so that a corrupted length byte cannot
-    swallow the frames behind it.
+    swallow the frames behind it. `damaged_ids` holds the servos whose frame was recognised but
+    damaged; a frame whose id is the damaged byte belongs to nobody.
 
     Args:
         expected: Servo ids whose answer is awaited, each once.
@@ -67,6 +68,7 @@ class StatusParser:
     def __init__(self, expected: Collection[int], data_length: int, echo: bytes = b'') -> None:
         self.replies: dict[int, Status] = {}
         self.damaged = 0
+        self.damaged_ids: set[int] = set()
         self.received = 0
         self._expected = frozenset(expected)
         self._length = data_length + 2
@@ -123,13 +125,15 @@ class StatusParser:
                 continue
             following = buffer.find(HEADER, position + 1)
             self.damaged += 1
+            if buffer.startswith(HEADER, position) and buffer[position + 2] in self._expected:
+                self.damaged_ids.add(buffer[position + 2])
             position = following if following >= 0 else len(buffer) - 1
         del buffer[:position]
 
     def _is_frame(self, buffer: bytearray, position: int) -> bool:
         end = position + self._total
         return (
-            buffer[position : position + 2] == HEADER
+            buffer.startswith(HEADER, position)
             and buffer[position + 2] in self._expected
             and buffer[position + 2] not in self.replies
             and buffer[position + 3] == self._length

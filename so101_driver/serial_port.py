@@ -21,6 +21,8 @@ from so101_driver.errors import LinkError
 DEFAULT_BAUDRATE = 1_000_000
 BITS_PER_BYTE = 10
 _WRITE_TIMEOUT_S = 0.5
+_LARGEST_VMIN = 255
+_CONTROL_CHARACTERS = 6  # index in the list that termios works with
 _DEVICE_ERRORS = (OSError, serial.SerialException, termios.error)
 
 
@@ -47,6 +49,7 @@ class SerialPort(scservo_sdk.PortHandler):
         self.last_packet = b''
         self._poll = select.poll()
         self._descriptor = -1
+        self._line_settings: list[Any] = []
 
     @property
     def byte_time_s(self) -> float:
@@ -80,6 +83,7 @@ class SerialPort(scservo_sdk.PortHandler):
         self._descriptor = self.ser.fileno()
         self._poll = select.poll()
         self._poll.register(self._descriptor, select.POLLIN)
+        self._line_settings = termios.tcgetattr(self._descriptor)
         self.is_open = True
         self.is_using = False
         self.tx_time_per_byte = self.byte_time_s * 1000.0
@@ -114,7 +118,9 @@ class SerialPort(scservo_sdk.PortHandler):
         return self.receive(length, max(remaining_ms, 0.0) / 1000.0)
 
     def receive(self, length: int, timeout_s: float) -> bytes:
-        """Return up to `length` bytes as soon as there are any; nothing when the time is over.
+        """Return `length` bytes when all are there, or what has come when the time is over.
+
+        The kernel wakes this process once for the whole answer (VMIN), not for every piece.
 
         Raises:
             LinkError: when the device is gone.
@@ -123,17 +129,24 @@ class SerialPort(scservo_sdk.PortHandler):
             return b''
         descriptor = self._open_descriptor()
         try:
+            self._wake_at(min(length, _LARGEST_VMIN))
             # poll counts milliseconds; rounding up keeps a short rest from becoming a spin.
-            if not self._poll.poll(int(timeout_s * 1000.0) + 1 if timeout_s > 0 else 0):
-                return b''
+            is_ready = self._poll.poll(int(timeout_s * 1000.0) + 1 if timeout_s > 0 else 0)
             data = os.read(descriptor, length)
         except BlockingIOError:
             return b''
         except _DEVICE_ERRORS as error:
             raise self._gone(error) from error
-        if not data:
+        if is_ready and not data:
             raise LinkError(f'{self.port_name}: the device is gone')
         return data
+
+    def _wake_at(self, count: int) -> None:
+        """Let `poll` wait for that many bytes; set only when it changes."""
+        control = self._line_settings[_CONTROL_CHARACTERS]
+        if control[termios.VMIN] != count:
+            control[termios.VMIN], control[termios.VTIME] = count, 0
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._line_settings)
 
     def writePort(self, packet: list[int] | bytes) -> int:  # noqa: N802
         """Transmit a packet and return how many bytes went out."""

@@ -9,8 +9,10 @@ import time
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import String
 
 from so101_driver.base_node import Stop, create_steady_timer, declare, run
+from so101_driver.errors import ConfigError, ProtocolError
 from so101_driver.simulator.world import SimulatorConfig, World
 
 STATUS_TOPIC = '/recorder/status'
@@ -23,10 +25,11 @@ _FREE_RUN_PERIOD_S = 0.1
 
 
 class SimulatorNode(Node):
-    """Wires the recorder's status to the operator."""
+    """Wires the recorder's status to the operator, and `~/fault` to the buses."""
 
-    def __init__(self, _stop: Stop) -> None:
+    def __init__(self, stop: Stop) -> None:
         super().__init__('simulator')
+        self._stop = stop
         # The simulator's own modules know no ROS; what they log is passed on.
         logging.basicConfig(format='[simulator]: %(message)s', stream=sys.stderr)
         self.world = World(declare(self, SimulatorConfig))
@@ -36,14 +39,28 @@ class SimulatorNode(Node):
             f'follower at {config.follower_port}, leader at {config.leader_port}, '
             f'motion: {config.motion_file or "scripted pick-and-place"}'
         )
+        self.create_subscription(String, '~/fault', self._on_fault, 10)
         if config.episode_motion:
             self.create_subscription(DiagnosticStatus, STATUS_TOPIC, self._on_status, LATCHED)
         else:
             create_steady_timer(self, _FREE_RUN_PERIOD_S, self._run_freely)
 
     def close(self) -> None:
-        """Make the ports vanish."""
+        """Make the ports vanish, then judge the host where that was asked for."""
         self.world.close()
+        try:
+            self.world.check()
+        except ProtocolError as error:
+            self.get_logger().error(str(error))
+            self._stop.exit_code = self._stop.exit_code or 1
+
+    def _on_fault(self, message: String) -> None:
+        try:
+            count = self.world.inject(message.data)
+        except ConfigError as error:
+            self.get_logger().error('; '.join(error.problems))
+            return
+        self.get_logger().info(f'{count} fault(s) ordered: {message.data}')
 
     def _on_status(self, message: DiagnosticStatus) -> None:
         values = {pair.key: pair.value for pair in message.values}

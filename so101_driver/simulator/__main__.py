@@ -47,6 +47,11 @@ def main(arguments: list[str]) -> int:
                 world.operator.run_freely(time.monotonic_ns())
     finally:
         world.close()
+    try:
+        world.check()
+    except DriverError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

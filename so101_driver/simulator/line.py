@@ -27,11 +27,13 @@ class PseudoTerminal:
         self._wake_read, self._wake_write = os.pipe()
 
     def plug(self) -> None:
-        """Make the device appear.
+        """Make the device appear; nothing happens when it is there already.
 
         Raises:
             LinkError: when the name is taken by something else, or by a simulator that still runs.
         """
+        if self._master >= 0:
+            return
         if self.link.exists() and not self.link.is_symlink():
             raise LinkError(f'{self.link}: exists and is no simulated port')
         self.link.parent.mkdir(parents=True, exist_ok=True)
@@ -70,19 +72,21 @@ class PseudoTerminal:
         fcntl.flock(self._slave, fcntl.LOCK_UN)
         return False
 
-    def receive(self) -> bytes:
-        """Wait for bytes from the host; nothing when `wake` was called or the line is gone."""
+    def receive(self, timeout_s: float | None = None) -> bytes:
+        """Wait for bytes from the host; nothing when the time is over or `wake` was called."""
         master = self._master
-        if master < 0:
-            return b''
-        readable, _, _ = select.select([master, self._wake_read], [], [])
+        watched = [self._wake_read] if master < 0 else [master, self._wake_read]
+        readable, _, _ = select.select(watched, [], [], timeout_s)
         if self._wake_read in readable:
             os.read(self._wake_read, 64)
             return b''
-        try:
-            return os.read(master, 4096)
-        except OSError:
-            return b''
+        return self._read() if readable else b''
+
+    def has_input(self) -> bool:
+        """Tell whether the host has sent something that was not received yet."""
+        if self._master < 0:
+            return False
+        return bool(select.select([self._master], [], [], 0.0)[0])
 
     def send(self, data: bytes) -> None:
         """Put bytes onto the line; lost when nobody empties the buffer, as on a real wire."""
@@ -92,6 +96,12 @@ class PseudoTerminal:
             os.write(self._master, data)
         except (BlockingIOError, OSError):
             return
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._master, 4096)
+        except OSError:
+            return b''
 
     def wake(self) -> None:
         """Make a waiting `receive` return."""

@@ -21,13 +21,18 @@ _FRICTION_DUTY = 30.0
 
 @dataclasses.dataclass
 class Drive:
-    """What the registers ask of the motor, in ticks of the encoder frame."""
+    """What the registers ask of the motor, in ticks of the encoder frame.
+
+    `torque_limit` is a duty in 0.1 %. A tripped motor stays where it is and pushes that much.
+    """
 
     goal: float
     powered: bool
     p_coefficient: int
     acceleration: int
     speed_limit: float
+    torque_limit: float = 1000.0
+    is_tripped: bool = False
 
 
 @dataclasses.dataclass
@@ -55,6 +60,11 @@ class Joint:
         self.time_ns += steps * STEP_NS
         if not drive.powered:
             self.velocity = self.load = 0.0
+            return
+        if drive.is_tripped:
+            error = drive.goal - self.position
+            self.velocity = 0.0
+            self.load = math.copysign(drive.torque_limit, error) if abs(error) > 1.0 else 0.0
             return
         for _ in range(steps):
             if self._step(drive, STEP_NS / 1e9):
@@ -86,7 +96,7 @@ class Joint:
         if blocked:
             self.velocity = 0.0
             duty = error * drive.p_coefficient * _LOAD_PER_TICK_AND_P
-            self.load = min(max(duty, -1000.0), 1000.0)
+            self.load = min(max(duty, -drive.torque_limit), drive.torque_limit)
         else:
             self.load = math.copysign(_FRICTION_DUTY, self.velocity)
         return blocked

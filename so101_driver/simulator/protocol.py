@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from so101_driver.frames import BROADCAST_ID, HEADER, OVERHEAD, Instruction, checksum, frame
-from so101_driver.simulator.faults import FaultPlan
+from so101_driver.simulator.faults import Answer, FaultPlan
 from so101_driver.simulator.servo import SimulatedServo
 
 _LONGEST_FRAME = 253
@@ -59,29 +59,28 @@ class Responder:
         self._servos = servos
         self._faults = faults
 
-    def answer(self, request: Request, now_ns: int) -> list[bytes]:
-        """Do what the request asks and return the status frames in the order of the line."""
-        frames = [
-            self._faults.apply(servo.id, frame(servo.id, servo.error, data))
+    def answer(self, request: Request, now_ns: int) -> list[Answer]:
+        """Do what the request asks and return the answers in the order of the line."""
+        return [
+            self._faults.apply(servo.id, request.code, frame(servo.id, servo.error, data))
             for servo, data in self._replies(request, now_ns)
         ]
-        return [answer for answer in frames if answer]
 
     def _replies(self, request: Request, now_ns: int) -> Iterator[tuple[SimulatedServo, bytes]]:
         code, parameters = request.code, request.parameters
         if code == Instruction.SYNC_READ and len(parameters) > 2:
             for servo_id in parameters[2:]:
-                for servo in self._addressed(servo_id):
+                for servo in self._addressed(servo_id, code):
                     yield servo, servo.read(parameters[0], parameters[1], now_ns)
             return
         if code == Instruction.SYNC_WRITE and len(parameters) > 2:
             width = parameters[1] + 1
             for start in range(2, len(parameters) - width + 1, width):
-                for servo in self._addressed(parameters[start]):
+                for servo in self._addressed(parameters[start], code):
                     servo.write(parameters[0], parameters[start + 1 : start + width], now_ns)
             return
         broadcast = request.servo_id == BROADCAST_ID
-        for servo in self._addressed(request.servo_id):
+        for servo in self._addressed(request.servo_id, code):
             data = self._single(servo, code, parameters, now_ns)
             always = code in (Instruction.PING, Instruction.READ)
             if data is None or (broadcast and code != Instruction.PING):
@@ -94,6 +93,7 @@ class Responder:
     ) -> bytes | None:
         """Do one unit's instruction; None for one that it does not know or cannot read."""
         if code == Instruction.PING:
+            servo.advance(now_ns)
             return b''
         if code == Instruction.READ and len(parameters) == 2:
             return servo.read(parameters[0], parameters[1], now_ns)
@@ -108,10 +108,10 @@ class Responder:
             return b''
         return None
 
-    def _addressed(self, servo_id: int) -> list[SimulatedServo]:
-        """Return the servos that listen to an id (ids can change while running)."""
+    def _addressed(self, servo_id: int, code: int) -> list[SimulatedServo]:
+        """Return the servos that hear a request to an id (ids can change while running)."""
         return [
             servo
             for servo in self._servos.values()
-            if servo_id in (BROADCAST_ID, servo.id) and not self._faults.is_silent(servo.id)
+            if servo_id in (BROADCAST_ID, servo.id) and not self._faults.is_deaf(servo.id, code)
         ]

@@ -15,10 +15,12 @@ from so101_driver.registers import (
     PHASE_MULTI_TURN,
     STS3215_MODEL,
     TICKS_PER_TURN,
+    Fault,
     Register,
     decode,
     encode,
 )
+from so101_driver.simulator.health import Health, Protection
 from so101_driver.simulator.motion import NO_LOAD_SPEED, Drive, Joint
 
 MEMORY_SIZE = 128
@@ -74,6 +76,7 @@ class ServoSetup:
     start: int = 2048
     stop_low: float = -math.inf
     stop_high: float = math.inf
+    overload_latch: str = 'torque'
 
 
 class SimulatedServo:
@@ -83,6 +86,10 @@ class SimulatedServo:
         self._memory = bytearray(MEMORY_SIZE)
         self._drive: Drive | None = None
         self._measured: tuple[float, ...] | None = None
+        self.health = Health(latch=setup.overload_latch)
+        self.error = 0
+        self.eeprom_is_stuck = False
+        self.largest_step = 0
         for register, value in _EEPROM_DEFAULTS.items():
             self.set(register, value)
         self.set(Register.ID, setup.id)
@@ -96,7 +103,6 @@ class SimulatedServo:
         self.joint = Joint(
             setup.start + shift, setup.stop_low + shift, setup.stop_high + shift, time_ns=now_ns
         )
-        self.error = 0
         self.power_up(now_ns)
 
     @property
@@ -119,10 +125,9 @@ class SimulatedServo:
         self._memory[:] = self._stored
         self._memory[EEPROM_END:_MAXIMUM_ACCELERATION] = bytes(_MAXIMUM_ACCELERATION - EEPROM_END)
         self.set(Register.TORQUE_LIMIT, self.get(Register.MAX_TORQUE_LIMIT))
-        self.set(Register.PRESENT_VOLTAGE, 50)
-        self.set(Register.PRESENT_TEMPERATURE, 30)
         self._parked.clear()
-        self.error = 0
+        self.health.power_up()
+        self.joint.velocity = self.joint.load = 0.0
         self.joint.time_ns = now_ns
         self.advance(now_ns)
 
@@ -148,15 +153,19 @@ class SimulatedServo:
     def write(self, address: int, data: bytes, now_ns: int) -> None:
         """Write as the host does: read-only bytes stay, EEPROM is kept only while unlocked."""
         self.advance(now_ns)
-        locked = self.get(Register.LOCK) != 0
+        was_powered, old_goal = self.is_powered, self.get(Register.GOAL_POSITION)
+        locked = self.get(Register.LOCK) != 0 or self.eeprom_is_stuck
         for cell, byte in enumerate(data, address):
             if cell in _WRITABLE:
                 self._memory[cell] = byte
                 if not locked and (cell < EEPROM_END or cell == _MAXIMUM_ACCELERATION):
                     self._stored[cell] = byte
+        if self.eeprom_is_stuck:
+            self._memory[Register.LOCK.address] = 1
         self._drive = None
         if self.get(Register.TORQUE_ENABLE) == _TORQUE_SET_MIDDLE:
             self._set_middle()
+        self._note_step(was_powered, old_goal)
 
     def park(self, address: int, data: bytes) -> None:
         """Keep a registered write for the action instruction."""
@@ -172,15 +181,33 @@ class SimulatedServo:
 
     def advance(self, now_ns: int) -> None:
         """Move the joint up to now and refresh the measured registers where they changed."""
-        joint = self.joint
+        joint, health = self.joint, self.health
         if self._drive is None:
             self._drive = self._read_drive()
+            self._protection = self._read_protection()
             self._measured = None
         joint.advance(now_ns, self._drive)
-        measured = (joint.position, joint.velocity, joint.load, self.error)
+        error = health.error(now_ns, joint.load, self._protection)
+        if error != self.error:
+            self.error = error
+            self._drive = self._read_drive()
+        measured = (
+            joint.position, joint.velocity, joint.load, error,
+            health.supply_v, health.temperature_c,
+        )  # fmt: skip
         if measured != self._measured:
             self._measured = measured
             self._show()
+
+    def _note_step(self, was_powered: bool, old_goal: int) -> None:
+        """Keep the largest distance (ticks) that the joint was ever told to go at once."""
+        if not self.is_powered:
+            if was_powered:
+                self.health.torque_off()
+            return
+        goal = self.get(Register.GOAL_POSITION)
+        before = old_goal if was_powered else self.get(Register.PRESENT_POSITION)
+        self.largest_step = max(self.largest_step, abs(goal - before))
 
     def _show(self) -> None:
         """Write what is measured into its registers."""
@@ -192,10 +219,21 @@ class SimulatedServo:
         self.set(Register.PRESENT_POSITION, position)
         self.set(Register.PRESENT_VELOCITY, round(joint.velocity))
         self.set(Register.PRESENT_LOAD, round(joint.load))
+        self.set(Register.PRESENT_VOLTAGE, round(self.health.supply_v * 10))
+        self.set(Register.PRESENT_TEMPERATURE, round(self.health.temperature_c))
         self.set(Register.PRESENT_CURRENT, round(abs(joint.load) * _CURRENT_PER_DUTY))
         self.set(Register.MOVING, int(abs(joint.velocity) > 1.0))
         self.set(Register.STATUS, self.error)
         self._drive = drive  # these registers do not change what is asked of the motor
+
+    def _read_protection(self) -> Protection:
+        return Protection(
+            self.get(Register.MIN_VOLTAGE_LIMIT),
+            self.get(Register.MAX_VOLTAGE_LIMIT),
+            self.get(Register.MAX_TEMPERATURE_LIMIT),
+            self.get(Register.OVERLOAD_TORQUE),
+            self.get(Register.PROTECTION_TIME),
+        )
 
     def _read_drive(self) -> Drive:
         low, high = self.get(Register.MIN_POSITION_LIMIT), self.get(Register.MAX_POSITION_LIMIT)
@@ -203,12 +241,17 @@ class SimulatedServo:
         if high > low:  # both zero means multi-turn: no limits
             goal = min(max(goal, low), high)
         asked = abs(self.get(Register.GOAL_VELOCITY))
+        cutting = self.error & self.get(Register.UNLOADING_CONDITION)
+        tripped = bool(cutting & Fault.OVERLOAD.value)
+        limit = self.get(Register.PROTECTIVE_TORQUE) * 10 if tripped else 1000
         return Drive(
             goal=float(goal + self.get(Register.HOMING_OFFSET)),
-            powered=self.is_powered,
+            powered=self.is_powered and not cutting & ~Fault.OVERLOAD.value,
             p_coefficient=self.get(Register.P_COEFFICIENT),
             acceleration=self.get(Register.ACCELERATION),
             speed_limit=min(float(asked), NO_LOAD_SPEED) if asked else NO_LOAD_SPEED,
+            torque_limit=float(min(limit, self.get(Register.TORQUE_LIMIT))),
+            is_tripped=tripped,
         )
 
     def _set_middle(self) -> None:

@@ -13,7 +13,9 @@ from so101_driver.calibration import Calibration
 from so101_driver.commands import goal_limits_rad
 from so101_driver.joints import JOINTS, FloatArray
 from so101_driver.parameters import param
-from so101_driver.simulator.bus import SimulatedBus, servo_setups
+from so101_driver.simulator import fault_spec
+from so101_driver.simulator.bus import Hand, SimulatedBus, servo_setups
+from so101_driver.simulator.health import LATCHES
 from so101_driver.simulator.motion_file import DEFAULT_FPS, load_motions
 from so101_driver.simulator.operator import (
     REST_RAD,
@@ -22,6 +24,7 @@ from so101_driver.simulator.operator import (
     PickAndPlace,
     RecordedMotions,
 )
+from so101_driver.simulator.servo import ServoSetup
 from so101_driver.units import MODES, RANGE_M100_100, rad_to_ticks, ticks_to_rad
 
 _GRACE_S = 2.0
@@ -70,7 +73,19 @@ class SimulatorConfig:
     follower_pose: str = param(
         'rest', 'where the follower stands at first', choices=('rest', 'start')
     )
-    paced: bool = param(False, 'answer at the speed of a 1 Mbps wire')
+    paced: bool = param(False, 'keep the lines busy for as long as 1 Mbps wires would be')
+    turnaround_us: float = param(
+        20.0, 'pause before each answer of a paced line', unit='us', minimum=0.0, maximum=600.0
+    )
+    strict: bool = param(
+        False, 'end with an error when the host talks while an answer is still to come'
+    )
+    overload_latch: str = param(
+        LATCHES[0], "what clears a servo's overload: its torque off, or the power", choices=LATCHES
+    )
+    faults: str = param(
+        '', 'faults from the start on, a JSON object or list as for the topic ~/fault'
+    )
 
 
 class World:
@@ -91,19 +106,14 @@ class World:
         self._leader_calibration = leader
         self.operator = Operator(_motion_source(config, follower, leader))
         start = self.operator.pose(0)
-        self.follower = SimulatedBus(
-            config.follower_port,
-            servo_setups(follower, REST_RAD if config.follower_pose == 'rest' else start),
-            paced=config.paced,
-            seed=config.seed,
+        latch = config.overload_latch
+        pose = REST_RAD if config.follower_pose == 'rest' else start
+        self.follower = self._bus(config.follower_port, servo_setups(follower, pose, latch))
+        self.leader = self._bus(
+            config.leader_port, servo_setups(leader, start, latch), self._leader_ticks, 1
         )
-        self.leader = SimulatedBus(
-            config.leader_port,
-            servo_setups(leader, start),
-            hand=self._leader_ticks,
-            paced=config.paced,
-            seed=config.seed + 1,
-        )
+        self._ids = {'follower': follower.ids, 'leader': leader.ids}
+        self._first_faults = fault_spec.parse(config.faults, self._ids)
 
     def start(self) -> None:
         """Make both ports appear.
@@ -117,6 +127,28 @@ class World:
         except BaseException:
             self.follower.stop()
             raise
+        for order in self._first_faults:
+            self._obey(order)
+
+    def inject(self, text: str) -> int:
+        """Let the faults of a JSON text happen (see `fault_spec`); return how many orders it has.
+
+        Raises:
+            ConfigError: with every mistake in the text; nothing of it happens then.
+        """
+        orders = fault_spec.parse(text, self._ids)
+        for order in orders:
+            self._obey(order)
+        return len(orders)
+
+    def check(self) -> None:
+        """Judge the host.
+
+        Raises:
+            ProtocolError: in strict mode, when it transmitted during an answer.
+        """
+        self.follower.check()
+        self.leader.check()
 
     def close(self, grace_s: float = _GRACE_S) -> None:
         """Make both ports vanish, once the drivers have released the torque and closed them.
@@ -130,6 +162,27 @@ class World:
             time.sleep(0.01)
         self.follower.stop()
         self.leader.stop()
+
+    def _bus(
+        self, port: str, setups: list[ServoSetup], hand: Hand | None = None, seed: int = 0
+    ) -> SimulatedBus:
+        config = self.config
+        return SimulatedBus(
+            port,
+            setups,
+            hand,
+            paced=config.paced,
+            seed=config.seed + seed,
+            turnaround_s=config.turnaround_us * 1e-6,
+            strict=config.strict,
+        )
+
+    def _obey(self, order: fault_spec.Order) -> None:
+        bus = self.follower if order.bus == 'follower' else self.leader
+        if order.fault is None:
+            bus.clear_faults()
+        else:
+            bus.inject(order.fault)
 
     def _leader_ticks(self, now_ns: int) -> list[float]:
         pose = self.operator.pose(now_ns)

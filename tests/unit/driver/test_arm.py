@@ -104,7 +104,7 @@ def test_every_identity_problem_at_once(arm: So101Arm, simulated: SimulatedBus) 
 
 
 def test_faulty_servo_is_a_warning_not_missing(arm: So101Arm, simulated: SimulatedBus) -> None:
-    simulated.servos[3].error = 0x01
+    simulated.servos[3].health.forced = 0x01
     arm.connect()
     assert arm.warnings == ['elbow_flex (id 3) reports voltage']
     assert arm.read().faults == ('elbow_flex: voltage',)

@@ -75,7 +75,7 @@ def test_silent_servo_keeps_the_others(simulated: SimulatedBus, bus: ServoBus) -
 
 
 def test_error_bits_come_with_the_data(simulated: SimulatedBus, bus: ServoBus) -> None:
-    simulated.servos[6].error = 0x20
+    simulated.servos[6].health.forced = 0x20
     found = bus.sync_read(IDS, Register.PRESENT_POSITION, 2)
     assert found.replies[6].error == 0x20
     assert bus.counters[6].error == 0x20

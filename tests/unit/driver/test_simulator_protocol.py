@@ -23,7 +23,7 @@ def exchange(responder: Responder, request: str) -> str:
         responder.answer(found, time.monotonic_ns())
         for found in RequestParser().feed(bytes.fromhex(request))
     ]
-    return b''.join(b''.join(frames) for frames in answers).hex(' ').upper()
+    return b''.join(answer.data for found in answers for answer in found).hex(' ').upper()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_golden_frames(responder: Responder, request_frame: str, answer: str) ->
 def test_broadcast_ping_and_overload(responder: Responder) -> None:
     answer = exchange(responder, 'FF FF FE 02 01 FE')
     assert answer.count('FF FF') == 6
-    responder._servos[6].error = 0x20
+    responder._servos[6].health.is_tripped = True
     assert exchange(responder, 'FF FF 06 04 02 38 02 B9') == 'FF FF 06 04 20 FF 07 CF'
     assert fault_names(0x21) == ['voltage', 'overload']
 
