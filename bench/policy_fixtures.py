@@ -35,15 +35,15 @@ _DTYPES = {'float32': 'F32', 'float16': 'F16', 'int64': 'I64'}
 class Comparison:
     """Actions computed here against those of the fixture, over all steps.
 
-    `excess` is the largest error in units of the tolerance: above 1 is a miss. `spread` is the
-    largest standard deviation of an action over the steps.
+    `excess` is the largest error in units of the tolerance: above 1 is a miss. `relative_rms` is
+    the root of the mean squared error over the standard deviation of the actions.
     """
 
     fixture: str
     steps: int
     largest_error: float
     excess: float
-    spread: float
+    relative_rms: float
 
     @property
     def passed(self) -> bool:
@@ -95,7 +95,7 @@ def compare(
         len(wanted),
         float(error.max()),
         float((error / (tolerance + tolerance * np.abs(wanted))).max()),
-        float(wanted.std(axis=0).max()),
+        float(np.sqrt((error**2).mean() / wanted.var(axis=0).mean())),
     )
 
 

@@ -64,6 +64,11 @@ class ActionSelector:
             else TemporalEnsembler(info.ensemble_coeff, info.chunk_size)
         )
 
+    @property
+    def queued(self) -> int:
+        """Actions that can be had without the network."""
+        return len(self._queue)
+
     def reset(self) -> None:
         """Forget the episode that was."""
         self._history.clear()

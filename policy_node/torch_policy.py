@@ -40,6 +40,10 @@ class TorchPolicy(abc.ABC):
         options: device, precision, compilation, names.
         notices: sentences of the loading.
 
+    Attributes:
+        network: it, on its device.
+        info: see `Policy`.
+
     Raises:
         UnsupportedPolicyError: when the device or precision is not to be had.
     """
@@ -54,9 +58,9 @@ class TorchPolicy(abc.ABC):
     ) -> None:
         self._device = choose_device(options.device)
         self._dtype, notice = choose_precision(options.precision, self._device)
-        self._network = network.eval().requires_grad_(False).to(self._device, self._dtype)
+        self.network = network.eval().requires_grad_(False).to(self._device, self._dtype)
         if options.compile:
-            self._network.compile()
+            self.network.compile()
         processing = checkpoint.processing
         self._inputs = {k: s.to(self._device) for k, s in processing.inputs.items()}
         self._action = processing.action

@@ -44,4 +44,4 @@ class ActPolicy(TorchPolicy):
     def _infer(self, frames: Sequence[Frame]) -> Tensor:
         (frame,) = frames
         vectors = [frame[key] for key in (STATE_KEY, ENV_KEY) if key in frame]
-        return self._network(vectors, [frame[key] for key in self._cameras])
+        return self.network(vectors, [frame[key] for key in self._cameras])

@@ -84,10 +84,10 @@ class DiffusionPolicy(TorchPolicy):
     def _infer(self, frames: Sequence[Frame]) -> Tensor:
         condition = self._condition(frames)
         timesteps = self._schedule.timesteps
-        told = self._network.unet.tell(torch.tensor(timesteps, device=self._device), condition)
+        told = self.network.unet.tell(torch.tensor(timesteps, device=self._device), condition)
         x = self._noise()
         for number, timestep in enumerate(timesteps):
-            output = self._network.unet(x.to(self._dtype), told[number : number + 1])
+            output = self.network.unet(x.to(self._dtype), told[number : number + 1])
             last = number == len(timesteps) - 1
             noise = self._noise() if self._schedule.is_random and not last else None
             x = self._schedule.step(output.to(torch.float32), timestep, x, noise)
@@ -97,7 +97,7 @@ class DiffusionPolicy(TorchPolicy):
         """Return what all observations say, oldest first, (condition size,)."""
         columns = [torch.stack([frame[STATE_KEY] for frame in frames])]
         if self._cameras:
-            columns += self._network.see(
+            columns += self.network.see(
                 [torch.cat([frame[key] for frame in frames]) for key in self._cameras]
             )
         if ENV_KEY in frames[0]:
