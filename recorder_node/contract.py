@@ -118,6 +118,13 @@ class Contract:
         """The features that the session fills in."""
         return tuple(f for f in self.features if f.session)
 
+    def observations(self) -> Contract:
+        """Return the contract with only what a policy may see: its `observation` features."""
+        features = tuple(
+            f for f in self.features if f.name.startswith('observation') and f.sources
+        )
+        return dataclasses.replace(self, features=features)
+
     def stored_as_images(self) -> Contract:
         """Return the contract with its cameras stored as image files instead of video."""
         return dataclasses.replace(

@@ -1,0 +1,102 @@
+"""The policy node's parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from so101_driver.parameters import param
+
+LEROBOT, PREFETCH = 'lerobot', 'prefetch'
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyConfig:
+    """Everything that can be set on the policy node."""
+
+    policy_path: str = param(
+        '', "checkpoint: LeRobot's pretrained_model folder, or owner/name on the Hub", required=True
+    )
+    contract: str = param('', 'contract file: which topic fills which feature', required=True)
+    fps: int = param(30, 'actions per second; that of the training data', minimum=1, maximum=240)
+    units: str = param(
+        'degrees',
+        "arm joints' unit in the training data",
+        choices=('degrees', 'range_m100_100'),
+    )
+    calibration: str = param('', "the follower's LeRobot calibration file", required=True)
+    device: str = param('auto', 'where the network runs', choices=('auto', 'cpu', 'cuda', 'mps'))
+    precision: str = param('float32', 'what it computes in', choices=('float32', 'bf16', 'fp16'))
+    compile: bool = param(False, 'hand the network to torch.compile; the start takes minutes')
+    threads: int = param(0, 'processor threads of the network; 0 = as many as cores', minimum=0)
+    seed: int = param(-1, 'noise of Diffusion repeats itself in every episode; -1 = new noise')
+    queue: str = param(
+        LEROBOT,
+        "lerobot: LeRobot's action queue exactly; prefetch: the next chunk is computed while the "
+        'present one is executed',
+        choices=(LEROBOT, PREFETCH),
+    )
+    n_action_steps: int = param(
+        0, "actions executed of a chunk; 0 = the checkpoint's own", minimum=0, maximum=1000
+    )
+    rename_map: str = param(
+        '', 'observations to rename for the checkpoint: front=top,wrist=gripper'
+    )
+    resize: bool = param(False, 'scale pictures of another size than the checkpoint has')
+    max_observation_age_s: float = param(
+        0.5, 'an older observation stops the policy', unit='s', minimum=0.01, maximum=10.0
+    )
+    max_wait_s: float = param(
+        10.0, 'a network that needs longer stops the policy', unit='s', minimum=0.1, maximum=600.0
+    )
+    max_step_rad: float = param(
+        0.5,
+        'two actions in a row further apart stop the policy, each joint',
+        unit='rad',
+        minimum=0.001,
+        maximum=10.0,
+    )
+    limit_margin_rad: float = param(
+        0.2,
+        'an action further beyond the joint limits stops the policy; within it is clamped',
+        unit='rad',
+        minimum=0.0,
+        maximum=10.0,
+    )
+    follow_session: bool = param(
+        True, 'start and stop with the episodes of /recorder/status; else by ~/start and ~/stop'
+    )
+    leader_resets: bool = param(
+        False, 'the leader commands the follower between episodes, to reset the scene'
+    )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong across fields."""
+        found = []
+        try:
+            self.renames()
+        except ValueError as error:
+            found.append(f'rename_map is "{self.rename_map}": {error}')
+        if not Path(self.calibration).expanduser().is_file():
+            found.append(f'calibration {self.calibration}: no such file')
+        return found
+
+    def renames(self) -> dict[str, str]:
+        """Return the names of observations in the checkpoint, by their name in the contract.
+
+        Short names of cameras stand for `observation.images.<name>`.
+
+        Raises:
+            ValueError: when it is not a list of name=name.
+        """
+        result = {}
+        for pair in filter(None, (text.strip() for text in self.rename_map.split(','))):
+            here, equals, there = (part.strip() for part in pair.partition('='))
+            if not (here and equals and there):
+                raise ValueError(f'"{pair}" is not name=name')
+            result[_full(here)] = _full(there)
+        return result
+
+
+def _full(name: str) -> str:
+    return name if name.startswith('observation') else f'observation.images.{name}'

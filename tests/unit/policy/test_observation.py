@@ -1,0 +1,70 @@
+"""One translation: the policy sees what the recorder writes, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from policy_node.observation import ObservationError, Observer
+from recorder_node.contract import Contract
+from recorder_node.dataset.writer import DatasetWriter, describe
+from recorder_node.images import decoded
+from recorder_node.messages import NS
+from recorder_node.sampler import Sampler, grid_ns
+from recorder_node.streams import Sample, StreamBuffer
+from recorder_node.take import Take
+from recorder_node.video import CODECS
+from tests.conftest import T0_NS, fill, picture
+
+
+def test_the_policy_sees_what_the_recorder_writes(
+    tmp_path: Path, contract: Contract, buffers: dict[str, StreamBuffer]
+) -> None:
+    fill(buffers, 6)
+    stored = contract.stored_as_images()
+    take = Take(tmp_path / 'ds.recording' / 'take', stored, 30, T0_NS, CODECS['h264'])
+    sampler = Sampler(stored, buffers, 30)
+    for k in range(6):
+        take.add(sampler.row(T0_NS, k), 'pick')
+    writer = DatasetWriter(tmp_path / 'ds', describe(stored, 30), resume=False)
+    writer.publish(take.seal(), {})
+    rows = pq.read_table(writer.root / 'data/chunk-000/file-000.parquet')
+    observer = Observer(contract, buffers, 30, max_age_s=0.5)
+    for k in range(6):
+        seen = observer.observe(grid_ns(T0_NS, k, 30)).values
+        assert set(seen) == {'observation.state', 'observation.images.cam0'}
+        state = np.array(rows.column('observation.state')[k].as_py(), np.float32)
+        assert seen['observation.state'].dtype == np.float32
+        np.testing.assert_array_equal(seen['observation.state'], state)
+        file = rows.column('observation.images.cam0')[k]['bytes'].as_py()
+        np.testing.assert_array_equal(
+            seen['observation.images.cam0'], decoded(file, depth=False)[..., ::-1]
+        )
+
+
+def test_blue_first_pictures_are_turned(
+    contract: Contract, buffers: dict[str, StreamBuffer]
+) -> None:
+    fill(buffers, 1)
+    shown = picture(0)
+    turned = shown._replace(encoding='bgr8')
+    buffers['observation.images.cam0'].push(Sample(T0_NS + NS, T0_NS + NS, 'cam', turned))
+    buffers['observation.state'].push(Sample(T0_NS + NS, T0_NS + NS, '', np.zeros(6)))
+    seen = Observer(contract, buffers, 30, 0.5).observe(T0_NS + NS)
+    flat = np.frombuffer(shown.data, np.uint8).reshape(48, 64, 3)
+    np.testing.assert_array_equal(seen.values['observation.images.cam0'], flat[..., ::-1])
+
+
+def test_what_is_missing_or_old_is_named(
+    contract: Contract, buffers: dict[str, StreamBuffer]
+) -> None:
+    observer = Observer(contract, buffers, 30, max_age_s=0.1)
+    with pytest.raises(ObservationError, match=r'/joints .*has no value'):
+        observer.observe(T0_NS)
+    fill(buffers, 1)
+    observer.observe(T0_NS)
+    with pytest.raises(ObservationError, match=r'/joints .*s old, 0.1 s is allowed'):
+        observer.observe(T0_NS + 3 * NS // 10)
