@@ -5,6 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+PACKAGES = ('so101_driver', 'recorder_node', 'policy_node')
 
 
 def data_files():
@@ -26,10 +27,8 @@ def data_files():
 setup(
     name='recorder',
     version='0.1.0',
-    packages=find_packages(
-        include=['so101_driver', 'so101_driver.*', 'recorder_node', 'recorder_node.*']
-    ),
-    package_data={'so101_driver': ['py.typed'], 'recorder_node': ['py.typed']},
+    packages=find_packages(include=[f'{name}{part}' for name in PACKAGES for part in ('', '.*')]),
+    package_data={name: ['py.typed'] for name in PACKAGES},
     data_files=data_files(),
     install_requires=[
         'setuptools',
@@ -42,7 +41,10 @@ setup(
         'pyyaml',
         'huggingface_hub>=0.34',
     ],
-    extras_require={'test': ['pytest', 'hypothesis', 'ruff', 'mypy']},
+    extras_require={
+        'test': ['pytest', 'hypothesis', 'ruff', 'mypy'],
+        'policy': ['torch>=2.4'],
+    },
     python_requires='>=3.10',
     zip_safe=True,
     maintainer='recorder maintainers',

@@ -13,7 +13,7 @@ import torch
 from bench.policy_fixtures import write_safetensors
 from policy_node.act.config import read_config
 from policy_node.act.network import ActNetwork
-from policy_node.checkpoint import describe
+from policy_node.description import describe
 from policy_node.features import ACTION_KEY, STATE_KEY
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

@@ -1,22 +1,21 @@
-"""Every policy type that can be run, one line each."""
+"""Every policy type that can be run, one line each; torch is imported when one is loaded."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import importlib
 from pathlib import Path
 
-from policy_node.act.policy import ActPolicy
-from policy_node.checkpoint import CONFIG, Checkpoint, describe, locate, open_checkpoint
-from policy_node.diffusion.policy import DiffusionPolicy
-from policy_node.errors import CheckpointError
+from policy_node.description import CONFIG, describe, locate
+from policy_node.errors import CheckpointError, UnsupportedPolicyError
 from policy_node.policy import OVERRIDES, Options, Policy
 
-# Policies of this package; every other type is left to an installed lerobot.
-POLICIES: Mapping[str, Callable[[Checkpoint, Options], Policy]] = {
-    'act': ActPolicy,
-    'diffusion': DiffusionPolicy,
+# LeRobot's name of the type -> module and loader; a loader takes a description and options.
+POLICIES = {
+    'act': 'policy_node.act.policy:load',
+    'diffusion': 'policy_node.diffusion.policy:load',
 }
+OTHERS = 'policy_node.lerobot_policy:load'
 
 
 def load_policy(path: str | Path, options: Options | None = None) -> Policy:
@@ -39,7 +38,15 @@ def load_policy(path: str | Path, options: Options | None = None) -> Policy:
             [f'{name} cannot be overridden, only {", ".join(OVERRIDES)}' for name in unknown],
         )
     config = {**description.config, **options.overrides}
-    description = dataclasses.replace(description, config=config)
-    if description.kind not in POLICIES:
-        raise NotImplementedError
-    return POLICIES[description.kind](open_checkpoint(description), options)
+    module, _, name = POLICIES.get(description.kind, OTHERS).partition(':')
+    try:
+        load = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name != 'torch':
+            raise
+        raise UnsupportedPolicyError(
+            'policies need torch, which is not installed: scripts/setup policy, or '
+            "pip install 'recorder[policy]'"
+        ) from None
+    policy: Policy = load(dataclasses.replace(description, config=config), options)
+    return policy

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from policy_node.features import VISUAL, Feature
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # By feature key: vectors (n,) float32 in dataset units; images RGB, either uint8 (height, width, 3)
 # or float32 (3, height, width) from 0 to 1. NumPy arrays or torch tensors.
@@ -30,6 +32,7 @@ class Options:
         rename_map: name of an observation -> name in the checkpoint, besides its own map.
         overrides: fields of config.json to replace, of those in `OVERRIDES`.
         revision: branch, tag or commit of a checkpoint on the Hub.
+        task: what to do, in words, for policies that take them.
     """
 
     device: str = 'auto'
@@ -39,6 +42,7 @@ class Options:
     rename_map: Mapping[str, str] = dataclasses.field(default_factory=dict)
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     revision: str | None = None
+    task: str = ''
 
 
 # Fields that leave the weights as they are.

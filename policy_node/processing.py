@@ -7,7 +7,6 @@ keep the statistics among the weights and the modes in config.json.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from policy_node.description import read_json
 from policy_node.errors import CheckpointError
 from policy_node.features import ACTION_KEY, VISUAL, Feature, parse_features
 from policy_node.normalization import EPS, OLD_MODES, STATISTICS, Scaling, make_scaling
@@ -28,7 +28,6 @@ _STEPS = {
     PREPROCESSOR: (_RENAME, 'to_batch_processor', _DEVICE, _NORMALIZE),
     POSTPROCESSOR: (_UNNORMALIZE, _DEVICE),
 }
-_LARGEST_JSON = 2**20
 _LARGEST_STATISTICS = 64 * 2**20
 
 Statistics = Callable[[str, tuple[str, ...]], Mapping[str, Tensor]]
@@ -49,27 +48,6 @@ class Processing:
     inputs: Mapping[str, Scaling]
     action: Scaling | None
     notices: tuple[str, ...] = ()
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file.
-
-    Raises:
-        CheckpointError: when it is missing, too large, or none.
-    """
-    try:
-        with path.open('rb') as file:
-            text = file.read(_LARGEST_JSON + 1)
-        if len(text) > _LARGEST_JSON:
-            raise ValueError('larger than 1 MB')
-        value = json.loads(text)
-    except OSError as error:
-        raise CheckpointError(path, [f'cannot be read: {error.strerror}']) from None
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(path, [f'is no sound JSON: {error}']) from None
-    if not isinstance(value, dict):
-        raise CheckpointError(path, ['is no JSON object'])
-    return value
 
 
 def from_weights(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +14,7 @@ from policy_node.device import choose_device, choose_precision
 from policy_node.errors import InferenceError
 from policy_node.features import VISUAL, Feature
 from policy_node.policy import Observation, Options, PolicyInfo
+from policy_node.tensors import as_floats, as_tensor
 
 Frame = Mapping[str, Tensor]
 
@@ -113,16 +112,13 @@ class TorchPolicy(abc.ABC):
             if name not in observation:
                 problems.append(f'"{name}" is missing')
                 continue
-            value = _tensor(observation[name])
+            value = as_tensor(observation[name])
             if not _fits(value, feature):
                 problems.append(
                     f'"{name}" is {value.dtype} {list(value.shape)}, {feature.shape} is needed'
                 )
                 continue
-            value = value.to(self._device)
-            if value.dtype == torch.uint8:
-                value = value.permute(2, 0, 1).to(torch.float32).div_(255)
-            value = value.to(torch.float32)
+            value = as_floats(value.to(self._device))
             if key in self._inputs:
                 value = self._inputs[key].normalize(value)
             value = value.to(self._dtype)
@@ -138,11 +134,3 @@ def _fits(value: Tensor, feature: Feature) -> bool:
     if value.dtype == torch.uint8 and feature.kind == VISUAL:
         return tuple(value.shape) == (*feature.shape[1:], feature.shape[0])
     return value.dtype.is_floating_point and tuple(value.shape) == feature.shape
-
-
-def _tensor(value: Any) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    array = np.asarray(value)
-    # torch warns of arrays that cannot be written to, though nobody writes.
-    return torch.from_numpy(array if array.flags.writeable else array.copy())

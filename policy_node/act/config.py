@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from policy_node.checkpoint import CONFIG, Description
+from policy_node.description import CONFIG, Description
 from policy_node.errors import CheckpointError
 from policy_node.features import ENV_KEY, STATE_KEY
 from policy_node.fields import Fields

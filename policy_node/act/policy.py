@@ -9,7 +9,8 @@ from torch import Tensor
 
 from policy_node.act.config import read_config
 from policy_node.act.network import ActNetwork
-from policy_node.checkpoint import Checkpoint
+from policy_node.checkpoint import Checkpoint, open_checkpoint
+from policy_node.description import Description
 from policy_node.features import ENV_KEY, STATE_KEY
 from policy_node.policy import Options
 from policy_node.torch_policy import Frame, Steps, TorchPolicy
@@ -45,3 +46,8 @@ class ActPolicy(TorchPolicy):
         (frame,) = frames
         vectors = [frame[key] for key in (STATE_KEY, ENV_KEY) if key in frame]
         return self.network(vectors, [frame[key] for key in self._cameras])
+
+
+def load(description: Description, options: Options) -> ActPolicy:
+    """Return the policy of a checkpoint; raises as `load_policy`."""
+    return ActPolicy(open_checkpoint(description), options)

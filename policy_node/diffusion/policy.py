@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from policy_node.checkpoint import Checkpoint
+from policy_node.checkpoint import Checkpoint, open_checkpoint
+from policy_node.description import Description
 from policy_node.diffusion.config import DiffusionConfig, read_config
 from policy_node.diffusion.schedule import Schedule
 from policy_node.diffusion.unet import UNet
@@ -107,6 +108,11 @@ class DiffusionPolicy(TorchPolicy):
     def _noise(self) -> Tensor:
         shape = (1, self._config.horizon, self._config.action_size)
         return torch.randn(shape, generator=self.generator).to(self._device)
+
+
+def load(description: Description, options: Options) -> DiffusionPolicy:
+    """Return the policy of a checkpoint; raises as `load_policy`."""
+    return DiffusionPolicy(open_checkpoint(description), options)
 
 
 def _our_name(name: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-CORES = ('so101_driver', 'recorder_node')
+PACKAGES = ('so101_driver', 'recorder_node', 'policy_node')
 ROS_MODULES = ('rclpy', 'launch', 'launch_ros', 'ament_index_python', 'cv_bridge')
 LONGEST_MODULE = 400
 LARGEST_FILE = 2 * 2**20
@@ -62,25 +62,33 @@ def test_mypy() -> None:
     run('mypy')
 
 
+def of(*packages: str) -> list[Path]:
+    return [path for path in modules() if path.relative_to(REPOSITORY).parts[0] in packages]
+
+
 def test_ros_stays_at_the_rim() -> None:
-    for path in modules():
-        if path.relative_to(REPOSITORY).parts[0] not in CORES:
-            continue
-        rim = path.name in ('node.py', 'launching.py') or path.name.endswith('_node.py')
+    for path in of(*PACKAGES):
+        rim = path.name == 'node.py' or path.name.endswith('_node.py')
         ros = {n for n in imported(path) if n in ROS_MODULES or n.endswith(('_msgs', '_srvs'))}
         assert rim or not ros, f'{path} imports {ros}'
 
 
 def test_imports_point_one_way() -> None:
-    for path in modules():
-        if path.relative_to(REPOSITORY).parts[0] == 'so101_driver':
-            assert not imported(path) & {'recorder_node', 'policy_node'}, path
+    for place, package in enumerate(PACKAGES):
+        for path in of(package):
+            assert not imported(path) & set(PACKAGES[place + 1 :]), path
 
 
 def test_recording_needs_neither_torch_nor_lerobot() -> None:
-    for path in modules():
-        if path.relative_to(REPOSITORY).parts[0] in CORES:
-            assert not imported(path) & {'torch', 'lerobot', 'pandas'}, path
+    for path in of('so101_driver', 'recorder_node'):
+        assert not imported(path) & {'torch', 'lerobot', 'pandas'}, path
+
+
+def test_policies_run_on_torch_alone() -> None:
+    """LeRobot is asked for by name, and only where a checkpoint needs it."""
+    others = {'lerobot', 'torchvision', 'diffusers', 'safetensors', 'pandas'}
+    for path in of('policy_node'):
+        assert not imported(path) & others, path
 
 
 def test_modules_stay_small() -> None:
