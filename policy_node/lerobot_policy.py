@@ -127,7 +127,9 @@ class LerobotPolicy:
     def _casting(self) -> contextlib.AbstractContextManager[Any]:
         if self._dtype == torch.float32:
             return contextlib.nullcontext()
-        return torch.autocast(self._device.type, self._dtype)
+        casting: contextlib.AbstractContextManager[Any]
+        casting = torch.autocast(self._device.type, self._dtype)
+        return casting
 
 
 def load(description: Description, options: Options) -> LerobotPolicy:

@@ -7,43 +7,8 @@ from collections import deque
 import torch
 from torch import Tensor
 
+from policy_node.ensemble import TemporalEnsembler
 from policy_node.policy import Observation, Policy
-
-
-class TemporalEnsembler:
-    """Weighted mean of all predictions of one action; weights fall with exp(-coefficient * age).
-
-    The oldest prediction has weight 1, so a positive coefficient favours old ones.
-
-    Args:
-        coefficient: any number; 0 gives the plain mean.
-        chunk_size: actions in a prediction.
-    """
-
-    def __init__(self, coefficient: float, chunk_size: int) -> None:
-        self._weights = torch.exp(-coefficient * torch.arange(chunk_size))
-        self._sums = torch.cumsum(self._weights, 0)
-        self._size = chunk_size
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all predictions."""
-        self._mean: Tensor | None = None
-        self._counts = torch.zeros(0, dtype=torch.long)
-
-    def update(self, chunk: Tensor) -> Tensor:
-        """Take a prediction (chunk_size, action size), return the action for now."""
-        if self._mean is None:
-            mean = chunk.clone()
-            counts = torch.ones(self._size, dtype=torch.long)
-        else:
-            counts = self._counts
-            old, total = self._sums[counts - 1, None], self._sums[counts, None]
-            mean = (self._mean * old + chunk[:-1] * self._weights[counts, None]) / total
-            mean = torch.cat([mean, chunk[-1:]])
-            counts = torch.cat([(counts + 1).clamp(max=self._size), counts.new_ones(1)])
-        self._mean, self._counts = mean[1:], counts[1:]
-        return mean[0]
 
 
 class ActionSelector:
@@ -89,7 +54,8 @@ class ActionSelector:
         missing = self._policy.info.n_obs_steps - len(self._history)
         self._history.extend([observation] * max(missing, 1))
         if self._ensembler:
-            return self._ensembler.update(self._policy.chunk(list(self._history)))
+            chunk = self._policy.chunk(list(self._history))
+            return torch.from_numpy(self._ensembler.update(chunk.numpy()))
         if not self._queue:
             chunk = self._policy.chunk(list(self._history))
             self._queue.extend(chunk[: self._policy.info.n_action_steps])
