@@ -15,19 +15,23 @@ from typing import NamedTuple
 import numpy as np
 
 from so101_driver import arm_setup
+from so101_driver.arm_power import ArmPower
+from so101_driver.arm_range import RangeWatch
+from so101_driver.arm_reading import (
+    BLOCK,
+    MOTION_BYTES,
+    POSITION_BYTES,
+    TELEMETRY_BYTES,
+    ArmReading,
+    JointMemory,
+)
 from so101_driver.bus import ServoBus
-from so101_driver.calibration import MAX_TICK, Calibration
+from so101_driver.calibration import Calibration
 from so101_driver.errors import LinkError, NotActiveError, ServoError
-from so101_driver.frames import Status
 from so101_driver.joints import JOINTS, FloatArray
-from so101_driver.registers import Register, decode, fault_names
-from so101_driver.units import rad_to_ticks, ticks_to_rad
-
-_BLOCK_BASE = Register.PRESENT_POSITION.address
-_POSITION_BYTES = 2
-_BLOCK_WITH_LOAD_BYTES = 6
-_RELEASE_RETRIES = 5
-_DUTY_UNIT = 0.001
+from so101_driver.registers import Register
+from so101_driver.telemetry import Finding, ServoLimits, TelemetryLimits, judge
+from so101_driver.units import rad_to_ticks, speeds_to_rad_s, ticks_to_rad
 
 
 class ArmState(Enum):
@@ -46,29 +50,19 @@ class ArmOptions:
         role: `follower` or `leader`, for LeRobot's settings.
         write_calibration: Write the file into servos that differ instead of refusing them.
         disable_torque_on_disconnect: Release the torque on an orderly end.
+        reads_motion: Read velocity and load in each cycle; a follower always does.
+        telemetry_every: Read voltage, temperature and current in each n-th cycle.
+        telemetry: When to warn.
+        range_margin_rad: How far outside its calibrated range a joint may be.
     """
 
     role: str = arm_setup.FOLLOWER
     write_calibration: bool = False
     disable_torque_on_disconnect: bool = True
-
-
-class ArmReading(NamedTuple):
-    """One reading in joint order; joints that did not answer keep their last good value.
-
-    Attributes:
-        positions_rad: Shape (6,).
-        load_duty: Motor duty with sign, -1..1, shape (6,); read on followers only.
-        stamp_ns: Middle of the bus transaction.
-        missing: Joints whose values are older than this reading.
-        faults: Sentences naming joints whose servo reports a fault.
-    """
-
-    positions_rad: FloatArray
-    load_duty: FloatArray
-    stamp_ns: int
-    missing: tuple[str, ...]
-    faults: tuple[str, ...]
+    reads_motion: bool = False
+    telemetry_every: int = 10
+    telemetry: TelemetryLimits = dataclasses.field(default_factory=TelemetryLimits)
+    range_margin_rad: float = 0.05
 
 
 class Applied(NamedTuple):
@@ -100,18 +94,24 @@ class So101Arm:
         self.options = options or ArmOptions()
         self.state = ArmState.UNCONFIGURED
         self.warnings: list[str] = []
+        self.memory = JointMemory()
+        self.findings: list[Finding] = []
+        self.range = RangeWatch(calibration, self.options.range_margin_rad)
+        self._power = ArmPower(bus, calibration, self.memory, self.range)
         self._clock_ns = clock_ns
         self._ids = [calibration[joint].id for joint in JOINTS]
-        self._ticks: FloatArray | None = None
-        self._loads = np.zeros(len(JOINTS))
-        follower = self.options.role == arm_setup.FOLLOWER
-        self._block_bytes = _BLOCK_WITH_LOAD_BYTES if follower else _POSITION_BYTES
+        self._limits = [ServoLimits()] * len(JOINTS)
+        self._speed_units = np.ones(len(JOINTS))
+        self._reads = 0
+        self._is_frozen = False
+        moves = self.options.role == arm_setup.FOLLOWER or self.options.reads_motion
+        self._block_bytes = MOTION_BYTES if moves else POSITION_BYTES
 
     def connect(self) -> None:
         """Open the bus, hold still what is powered, check everything, configure.
 
-        Afterwards the arm is inactive, or active when every servo still has its torque (after a
-        lost link the servos go on holding).
+        Afterwards the arm is active when every servo still has its torque (after a lost link the
+        servos go on holding), else inactive.
 
         Raises:
             LinkError: when the port cannot be opened.
@@ -123,21 +123,48 @@ class So101Arm:
         if not self.bus.is_open:
             self.bus.open()
         try:
-            self._freeze()
-            self.warnings = arm_setup.check_identity(self.bus, self.calibration)
+            if not self._is_frozen:
+                # Once for each lost link: doing it again and again would let the arm sink under
+                # its weight, by the servos' steady error each time.
+                self._power.freeze()
+                self._is_frozen = True
+            images, self.warnings = arm_setup.inspect(self.bus, self.calibration)
             if self.options.write_calibration:
-                arm_setup.write_calibration(self.bus, self.calibration)
-            mismatches = arm_setup.calibration_mismatches(self.bus, self.calibration)
+                arm_setup.write_calibration(self.bus, self.calibration, images)
+                images, _ = arm_setup.inspect(self.bus, self.calibration)
+            mismatches = arm_setup.calibration_mismatches(images, self.calibration)
             arm_setup.refuse_mismatches(mismatches, self.calibration.source)
-            arm_setup.configure(self.bus, self.calibration, self.options.role)
-            torque = [self.bus.read(i, Register.TORQUE_ENABLE) == 1 for i in self._ids]
+            arm_setup.configure(self.bus, self.calibration, self.options.role, images)
+            self._limits = [arm_setup.servo_limits(images[joint]) for joint in JOINTS]
+            self._speed_units = np.array([arm_setup.speed_unit(images[joint]) for joint in JOINTS])
+            limp = self._power.limp()
         except BaseException:
             self.bus.close()
             raise
-        self.state = ArmState.ACTIVE if all(torque) else ArmState.INACTIVE
-        if any(torque) and not all(torque):
-            limp = [joint for joint, on in zip(JOINTS, torque, strict=True) if not on]
-            self.warnings.append(f'torque is off at {", ".join(limp)} but on at the others')
+        self.state = ArmState.INACTIVE if limp else ArmState.ACTIVE
+        self._is_frozen = False
+        if self.options.role == arm_setup.FOLLOWER and 0 < len(limp) < len(JOINTS):
+            self.warnings.append(
+                f'{", ".join(limp)}: no torque, but the other joints hold; '
+                '~/set_torque powers or releases them all'
+            )
+        if not self.memory.silent():
+            self.warnings += self.range.check(self.memory.ticks)
+
+    def limp_joints(self) -> tuple[str, ...]:
+        """Return the joints without torque; one transaction.
+
+        A servo that lost its supply for a moment comes back limp, and would stay so unnoticed.
+
+        Raises:
+            LinkError: when the port is gone; the arm is unconfigured then.
+        """
+        self._require_link()
+        try:
+            return self._power.limp()
+        except LinkError:
+            self.lose_link()
+            raise
 
     def enable(self) -> None:
         """Power all motors without a jump: the goal becomes the present position first.
@@ -146,23 +173,7 @@ class So101Arm:
             ServoError: naming the joint that could not be powered; all others are released again.
         """
         self._require_link()
-        if missing := self._freeze():
-            raise ServoError(f'not powered: no position from {", ".join(missing)}')
-        try:
-            for joint, servo_id in zip(JOINTS, self._ids, strict=True):
-                goal = self.bus.read(servo_id, Register.GOAL_POSITION)
-                if goal != self._present_tick(joint):
-                    raise ServoError(f'{joint}: the goal was not taken, {goal} instead')
-            for joint, servo_id in zip(JOINTS, self._ids, strict=True):
-                self.bus.write(servo_id, Register.TORQUE_ENABLE, 1)
-                if self.bus.read(servo_id, Register.TORQUE_ENABLE) != 1:
-                    raise ServoError(f'{joint}: torque stays off')
-        except ServoError as error:
-            try:
-                self.disable()
-            except ServoError as also:
-                raise ServoError(f'{error}; and {also}') from error
-            raise
+        self._power.on()
         self.state = ArmState.ACTIVE
 
     def disable(self) -> None:
@@ -173,17 +184,7 @@ class So101Arm:
         """
         self._require_link()
         self.state = ArmState.INACTIVE
-        failed = []
-        for joint, servo_id in zip(JOINTS, self._ids, strict=True):
-            try:
-                self.bus.write(servo_id, Register.TORQUE_ENABLE, 0, _RELEASE_RETRIES)
-            except ServoError:
-                failed.append(f'{joint} (id {servo_id})')
-        if failed:
-            raise ServoError(
-                f'torque may still be on at {", ".join(failed)}: no acknowledgement; '
-                'switch the supply off before touching the arm'
-            )
+        self._power.off()
 
     def read(self) -> ArmReading:
         """Read all joints in one transaction.
@@ -193,30 +194,37 @@ class So101Arm:
             ServoError: when a joint has never answered.
         """
         self._require_link()
+        with_telemetry = self._reads % self.options.telemetry_every == 0
+        self._reads += 1
+        length = TELEMETRY_BYTES if with_telemetry else self._block_bytes
         before_ns = self._clock_ns()
         try:
-            found = self.bus.sync_read(self._ids, Register.PRESENT_POSITION, self._block_bytes)
+            found = self.bus.sync_read(self._ids, BLOCK, length)
         except LinkError:
             self.lose_link()
             raise
         stamp_ns = (before_ns + self._clock_ns()) // 2
-        missing = []
-        if self._ticks is None:
-            self._ticks = np.full(len(JOINTS), np.nan)
-        for index, (joint, servo_id) in enumerate(zip(JOINTS, self._ids, strict=True)):
-            status = found.replies.get(servo_id)
-            if status is None:
-                missing.append(joint)
-            else:
-                self._take(index, status)
-        if np.isnan(self._ticks).any():
-            raise ServoError(f'no position from {", ".join(missing)} yet')
+        memory = self.memory
+        for index, servo_id in enumerate(self._ids):
+            if servo_id in found.replies:
+                memory.take(index, found.replies[servo_id])
+        if silent := memory.silent():
+            raise ServoError(f'no position from {", ".join(silent)} yet')
+        if with_telemetry:
+            self._judge()
         return ArmReading(
-            ticks_to_rad(self._ticks, JOINTS, self.calibration),
-            self._loads.copy(),
+            ticks_to_rad(memory.ticks, JOINTS, self.calibration),
+            speeds_to_rad_s(memory.speeds * self._speed_units, JOINTS, self.calibration),
+            memory.load_duty.copy(),
+            memory.current_a.copy(),
             stamp_ns,
-            tuple(missing),
-            tuple(self.faults()),
+            tuple(j for j, i in zip(JOINTS, self._ids, strict=True) if i in found.missing),
+            memory.errors.copy(),
+            (
+                *self.faults(),
+                *self.range.check(memory.ticks),
+                *(finding.text for finding in self.findings),
+            ),
         )
 
     def write(self, goal_rad: FloatArray) -> Applied:
@@ -245,29 +253,12 @@ class So101Arm:
 
     def faults(self) -> list[str]:
         """Return one sentence for each joint whose servo reported a fault with its last answer."""
-        return [
-            f'{joint}: {", ".join(fault_names(counters.error))}'
-            for joint, servo_id in zip(JOINTS, self._ids, strict=True)
-            if (counters := self.bus.counters.get(servo_id)) is not None and counters.error
-        ]
+        return self._power.faults()
 
     def clear_faults(self) -> list[str]:
         """Relax to the present pose, cycle the torque of faulty servos; return what remains."""
         self._require_link()
-        self._freeze()
-        remaining = []
-        for joint, servo_id in zip(JOINTS, self._ids, strict=True):
-            if not self.bus.ping(servo_id):
-                continue
-            if self.state is ArmState.ACTIVE:
-                self.bus.write(servo_id, Register.TORQUE_ENABLE, 0)
-                self.bus.write(servo_id, Register.TORQUE_ENABLE, 1)
-            error = self.bus.ping(servo_id)
-            if error is None:
-                remaining.append(f'{joint}: does not answer')
-            elif error:
-                remaining.append(f'{joint}: {", ".join(fault_names(error))}')
-        return remaining
+        return self._power.clear(self.state is ArmState.ACTIVE)
 
     def lose_link(self) -> None:
         """Give the port up after it vanished; the servos keep holding by themselves."""
@@ -289,30 +280,14 @@ class So101Arm:
             self.state = ArmState.UNCONFIGURED
             self.bus.close()
 
-    def _freeze(self) -> list[str]:
-        """Make the goal of every servo that answers its present position; return the others."""
-        found = self.bus.sync_read(self._ids, Register.PRESENT_POSITION, _POSITION_BYTES)
-        if self._ticks is None:
-            self._ticks = np.full(len(JOINTS), np.nan)
-        goals = {}
-        for index, servo_id in enumerate(self._ids):
-            if servo_id in found.replies:
-                self._take(index, found.replies[servo_id])
-                goals[servo_id] = min(max(int(self._ticks[index]), 0), MAX_TICK)
-        if goals:
-            self.bus.sync_write(Register.GOAL_POSITION, goals)
-        return [j for j, i in zip(JOINTS, self._ids, strict=True) if i in found.missing]
-
-    def _take(self, index: int, status: Status) -> None:
-        assert self._ticks is not None
-        self._ticks[index] = decode(Register.PRESENT_POSITION, status.data, _BLOCK_BASE)
-        if len(status.data) >= _BLOCK_WITH_LOAD_BYTES:
-            load = decode(Register.PRESENT_LOAD, status.data, _BLOCK_BASE)
-            self._loads[index] = load * _DUTY_UNIT
-
-    def _present_tick(self, joint: str) -> int:
-        assert self._ticks is not None
-        return min(max(int(self._ticks[JOINTS.index(joint)]), 0), MAX_TICK)
+    def _judge(self) -> None:
+        limits = self.options.telemetry
+        self.findings = [
+            finding
+            for joint, now, own in zip(JOINTS, self.memory.telemetry, self._limits, strict=True)
+            if now is not None
+            for finding in judge(joint, now, own, limits)
+        ]
 
     def _require_link(self) -> None:
         if self.state is ArmState.UNCONFIGURED:

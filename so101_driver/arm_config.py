@@ -8,15 +8,21 @@ from typing import Any
 import numpy as np
 
 from so101_driver.arm import ArmOptions
-from so101_driver.calibration import Calibration
-from so101_driver.commands import CommandLimits, goal_limits_rad
+from so101_driver.calibration import MODELS, SO101, Calibration
+from so101_driver.commands import NOBODY, CommandLimits, goal_limits_rad
+from so101_driver.home import HomeMotion
 from so101_driver.joints import JOINTS
 from so101_driver.parameters import param
 from so101_driver.serial_port import DEFAULT_BAUDRATE
-from so101_driver.units import DEGREES, RANGE_M100_100, unit_size_rad
+from so101_driver.telemetry import TelemetryLimits
+from so101_driver.units import DEGREES, MODES, RANGE_M100_100, unit_size_rad, units_to_rad
 
-_LEADER_TOPIC = '/leader/joint_commands'
-_POLICY_TOPIC = '/policy/joint_commands'
+# Relative: in a namespace they are the leader and the policy of the same namespace.
+_LEADER_TOPIC = 'leader/joint_commands'
+_POLICY_TOPIC = 'policy/joint_commands'
+DUTY = 'duty'
+CURRENT = 'current'
+EFFORTS = (DUTY, CURRENT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +52,43 @@ class ArmConfig:
     disable_torque_on_disconnect: bool = param(
         True, "release the torque on an orderly end (LeRobot's name and default)"
     )
+    model: str = param(
+        SO101, "whose folder of LeRobot's calibration files an id is looked up in", choices=MODELS
+    )
+    publish_velocity_effort: bool = param(
+        False, 'fill velocity (rad/s) and effort of ~/joint_states, so that they can be recorded'
+    )
+    effort: str = param(
+        DUTY, 'what the effort is: motor duty (-1..1) or motor current (A)', choices=EFFORTS
+    )
+    telemetry_hz: float = param(
+        10.0, 'how often temperature, voltage and current are read', unit='Hz', minimum=0.1
+    )
+    temperature_warn_c: float = param(
+        55.0, 'warning above this temperature of a servo', unit='C', minimum=0.0, maximum=150.0
+    )
+    temperature_error_c: float = param(
+        65.0, 'error above it; the servo itself stops at 70', unit='C', minimum=0.0, maximum=150.0
+    )
+    voltage_low_v: float = param(
+        0.0, "warning below it; 0 = the servo's own limit", unit='V', minimum=0.0, maximum=30.0
+    )
+    voltage_high_v: float = param(
+        0.0, "warning above it; 0 = the servo's own limit", unit='V', minimum=0.0, maximum=30.0
+    )
+    current_warn_a: float = param(
+        1.5, 'warning above this current of a servo', unit='A', minimum=0.0, maximum=10.0
+    )
+    load_warn_duty: float = param(
+        0.9, 'warning above this duty of a motor; 1 = never', minimum=0.0, maximum=1.0
+    )
+    range_alarm_rad: float = param(
+        0.05,
+        'alarm when a joint is that far outside its calibrated range',
+        unit='rad',
+        minimum=0.0,
+        maximum=3.0,
+    )
 
     def problems(self) -> list[str]:
         """Return what is wrong across fields."""
@@ -55,12 +98,38 @@ class ArmConfig:
 
     def options(self, role: str) -> ArmOptions:
         """Return the arm's options."""
-        return ArmOptions(role, self.write_calibration, self.disable_torque_on_disconnect)
+        needs_current = self.publish_velocity_effort and self.effort == CURRENT
+        return ArmOptions(
+            role,
+            self.write_calibration,
+            self.disable_torque_on_disconnect,
+            reads_motion=self.publish_velocity_effort,
+            telemetry_every=1 if needs_current else max(round(self.rate_hz / self.telemetry_hz), 1),
+            telemetry=TelemetryLimits(
+                self.temperature_warn_c,
+                self.temperature_error_c,
+                self.voltage_low_v,
+                self.voltage_high_v,
+                self.current_warn_a,
+                self.load_warn_duty,
+            ),
+            range_margin_rad=self.range_alarm_rad,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
 class LeaderConfig(ArmConfig):
-    """Parameters of the leader: those of every arm."""
+    """Parameters of the leader."""
+
+    gripper_spring: bool = param(
+        False, 'power the gripper alone, softly, so that it opens when it is let go'
+    )
+    gripper_spring_open: float = param(
+        80.0, 'where the spring pulls it', unit='%', minimum=0.0, maximum=100.0
+    )
+    gripper_spring_duty: float = param(
+        0.1, 'how hard it pulls', unit='duty', minimum=0.02, maximum=0.3
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +137,16 @@ class FollowerConfig(ArmConfig):
     """Parameters of the follower."""
 
     torque_on_start: bool = param(True, 'power the motors at start; else ~/set_torque does')
+    torque_on_reconnect: bool = param(
+        False, 'power them again after the arm lost its supply; else ~/set_torque does'
+    )
     sources: tuple[str, ...] = param(('leader', 'policy'), 'command sources, one topic each')
     leader_topic: str = param(_LEADER_TOPIC, 'topic of the source "leader"')
     policy_topic: str = param(_POLICY_TOPIC, 'topic of the source "policy"')
     active_source: str = param(
-        'leader', 'the source that is obeyed; may be set while running', live=True
+        'leader',
+        'the source that is obeyed, or none: the arm holds; may be set while running',
+        live=True,
     )
     command_max_age_s: float = param(
         0.25, 'a command with an older stamp is ignored', unit='s', minimum=0.01, maximum=10.0
@@ -110,12 +184,24 @@ class FollowerConfig(ArmConfig):
         1.0, 'how long the gripper may squeeze', unit='s', minimum=0.1, maximum=60.0
     )
 
+    home: tuple[float, ...] = param(
+        (0.0, -90.0, 80.0, 75.0, 0.0, 20.0), 'pose of ~/home in joint order, in home_units'
+    )
+    home_units: str = param(
+        DEGREES, 'units of home; the gripper is 0..100 % but in radians', choices=MODES
+    )
+    home_speed_rad_s: float = param(
+        0.5, 'speed of the fastest joint on the way home', unit='rad/s', minimum=0.01, maximum=3.0
+    )
+
     def problems(self) -> list[str]:
         """Return what is wrong across fields."""
         found = super().problems()
+        if len(self.home) != len(JOINTS):
+            found.append(f'home: {len(self.home)} values, {len(JOINTS)} joints')
         if not self.sources:
             found.append('sources: at least one command source is needed')
-        elif self.active_source not in self.sources:
+        elif self.active_source not in (*self.sources, NOBODY):
             found.append(f'active_source: "{self.active_source}" is not among sources')
         found += [
             f'{name}_topic: the source "{name}" has no topic'
@@ -125,9 +211,14 @@ class FollowerConfig(ArmConfig):
         return found
 
     def topic(self, source: str) -> str:
-        """Return a source's topic; sources without a parameter use `/<source>/joint_commands`."""
-        known: Any = getattr(self, f'{source}_topic', f'/{source}/joint_commands')
+        """Return a source's topic; others use `<source>/joint_commands`."""
+        known: Any = getattr(self, f'{source}_topic', f'{source}/joint_commands')
         return str(known)
+
+    def home_motion(self, calibration: Calibration) -> HomeMotion:
+        """Return the way to the home pose."""
+        target = units_to_rad(self.home, JOINTS, self.home_units, calibration)
+        return HomeMotion(target, self.home_speed_rad_s)
 
     def limits(self, calibration: Calibration) -> CommandLimits:
         """Return how commands are bounded for this arm."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from sensor_msgs.msg import JointState
-from std_srvs.srv import SetBool
+from std_srvs.srv import SetBool, Trigger
 
 from so101_driver import calibration
-from so101_driver.arm import ArmReading, So101Arm
-from so101_driver.arm_config import ArmConfig
+from so101_driver.arm import So101Arm
+from so101_driver.arm_config import CURRENT, ArmConfig
+from so101_driver.arm_diagnostics_node import arm_statuses
+from so101_driver.arm_reading import ArmReading
 from so101_driver.base_node import Stop, create_steady_timer
 from so101_driver.bus import ServoBus
 from so101_driver.control import ArmThread, connect_within
@@ -30,12 +32,26 @@ _DIAGNOSTICS_PERIOD_S = 1.0
 
 
 def joint_message(positions_rad: FloatArray, stamp_ns: int, frame_id: str = '') -> JointState:
-    """Return a JointState with LeRobot's joint names."""
+    """Return a JointState with LeRobot's joint names, positions only."""
     message = JointState()
     message.header.stamp = Time(nanoseconds=stamp_ns).to_msg()
     message.header.frame_id = frame_id
     message.name = list(JOINTS)
     message.position = positions_rad.tolist()
+    return message
+
+
+def state_message(reading: ArmReading, config: ArmConfig) -> JointState:
+    """Return a reading as JointState, with velocity (rad/s) and effort where they are wanted.
+
+    The effort is the motor's duty (-1..1, with sign) or its current (A), by the parameter
+    `effort`. Neither is a torque: the servo measures none.
+    """
+    message = joint_message(reading.positions_rad, reading.stamp_ns)
+    if config.publish_velocity_effort:
+        message.velocity = reading.velocity_rad_s.tolist()
+        effort = reading.current_a if config.effort == CURRENT else reading.load_duty
+        message.effort = effort.tolist()
     return message
 
 
@@ -56,7 +72,7 @@ class ArmNode(Node):
         Raises:
             DriverError: when the arm cannot be used, in words.
         """
-        found = calibration.find(role, config.id, config.calibration)
+        found = calibration.find(role, config.id, config.calibration, config.model)
         bus = ServoBus(config.port, config.baudrate, config.answer_timeout_s)
         arm = So101Arm(bus, found, config.options(role), self.now_ns)
         connect_within(arm, config.port_wait_s, self._stop.is_set)
@@ -85,12 +101,16 @@ class ArmNode(Node):
         self, request: SetBool.Request, response: SetBool.Response, action: Callable[[bool], str]
     ) -> SetBool.Response:
         """Run a torque request between two cycles and say what came of it."""
-        try:
-            response.message = self._arm_thread.call(lambda: action(bool(request.data)))
-            response.success = True
-        except (DriverError, TimeoutError) as error:
-            response.success, response.message = False, str(error) or 'the arm does not respond'
+        response.success, response.message = self._attempt(lambda: action(bool(request.data)))
         self.get_logger().info(f'set_torque {request.data}: {response.message}')
+        return response
+
+    def answer(
+        self, word: str, response: Trigger.Response, action: Callable[[], str]
+    ) -> Trigger.Response:
+        """Run a request between two cycles and say what came of it."""
+        response.success, response.message = self._attempt(action)
+        self.get_logger().info(f'{word}: {response.message}')
         return response
 
     def state_text(self) -> str:
@@ -112,33 +132,16 @@ class ArmNode(Node):
             self.get_logger().error(str(error))
             self._stop.exit_code = self._stop.exit_code or 1
 
+    def _attempt(self, action: Callable[[], str]) -> tuple[bool, str]:
+        try:
+            return True, self._arm_thread.call(action)
+        except (DriverError, TimeoutError) as error:
+            return False, str(error) or 'the arm does not respond'
+
     def _publish_diagnostics(self) -> None:
+        name = self.get_fully_qualified_name().lstrip('/')
         thread = self._arm_thread
-        faults = thread.arm.faults()
-        status = DiagnosticStatus()
-        status.name = f'{self.get_fully_qualified_name().lstrip("/")}: arm'
-        status.hardware_id = str(thread.arm.bus.port.port_name)
-        status.message = '; '.join([thread.problem or self.state_text(), *faults])
-        status.level = DiagnosticStatus.OK
-        if faults:
-            status.level = DiagnosticStatus.WARN
-        if thread.problem:
-            status.level = DiagnosticStatus.ERROR
-        counters = thread.arm.bus.counters
-        values = {
-            'state': thread.arm.state.value,
-            'cycles': thread.cycles,
-            'bad_cycles': thread.bad_cycles,
-            'skipped_cycles': thread.grid.skipped,
-            'reconnects': thread.reconnects,
-            'damaged_bytes': thread.arm.bus.damaged_bytes,
-            **self.details(),
-        }
-        for joint, servo_id in thread.arm.calibration.ids.items():
-            if servo_id in counters:
-                values[f'{joint}.retries'] = counters[servo_id].retries
-                values[f'{joint}.failures'] = counters[servo_id].failures
-        status.values = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-        message = DiagnosticArray(status=[status])
+        message = DiagnosticArray()
+        message.status = arm_statuses(name, thread, self.state_text(), self.details())
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)

@@ -13,8 +13,18 @@ from typing import NamedTuple
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
 from so101_driver.errors import CalibrationError, ServoError
+from so101_driver.joint_faults import fault_text
 from so101_driver.joints import GRIPPER
-from so101_driver.registers import PHASE_MULTI_TURN, STS3215_MODEL, Register, fault_names
+from so101_driver.registers import (
+    COARSE_SPEED_TICKS_S,
+    EEPROM_END,
+    PHASE_FINE_SPEED,
+    PHASE_MULTI_TURN,
+    STS3215_MODEL,
+    Register,
+    decode,
+)
+from so101_driver.telemetry import VOLT_UNIT, ServoLimits
 
 FOLLOWER = 'follower'
 LEADER = 'leader'
@@ -37,6 +47,31 @@ _FOLLOWER_GRIPPER = {
 }
 _MOVES_THE_FRAME = (Register.OPERATING_MODE, Register.PHASE, Register.HOMING_OFFSET)
 _SETUP_RETRIES = 4
+_IMAGE = (
+    (Register.FIRMWARE_MAJOR, EEPROM_END),
+    (Register.TORQUE_ENABLE, Register.LOCK.address + 1 - EEPROM_END),
+    (Register.MAXIMUM_ACCELERATION, 1),
+)
+
+
+class Image:
+    """The registers of one servo, read at once instead of one by one.
+
+    Block reads of consecutive registers: EEPROM, RAM up to the lock, the acceleration's limit.
+    """
+
+    def __init__(self, bus: ServoBus, servo_id: int) -> None:
+        self._blocks = [
+            (first.address, bus.read_block(servo_id, first, length, _SETUP_RETRIES))
+            for first, length in _IMAGE
+        ]
+
+    def __getitem__(self, register: Register) -> int:
+        """Return a register's value at the time of reading."""
+        for base, data in self._blocks:
+            if base <= register.address < base + len(data):
+                return decode(register, data, base)
+        raise KeyError(register)
 
 
 class Mismatch(NamedTuple):
@@ -54,49 +89,74 @@ class Mismatch(NamedTuple):
         )
 
 
-def check_identity(bus: ServoBus, calibration: Calibration) -> list[str]:
-    """Ask every servo who it is and return warnings (faults, differing firmware).
+def inspect(bus: ServoBus, calibration: Calibration) -> tuple[dict[str, Image], list[str]]:
+    """Ask every servo who it is; return its registers by joint, and warnings.
+
+    Warnings are faults and differing firmware, which LeRobot takes for missing servos or refuses.
 
     Raises:
         ServoError: listing every silent servo and every wrong model at once.
     """
     problems, warnings = [], []
-    firmware: dict[str, str] = {}
+    images: dict[str, Image] = {}
+    first_silent = ''
     for joint, servo_id in calibration.ids.items():
+        name = f'{joint} (id {servo_id})'
+        damaged_before = bus.damaged_bytes
         error = bus.ping(servo_id)
         if error is None:
-            problems.append(f'{joint} (id {servo_id}) does not answer')
+            damaged = bus.damaged_bytes > damaged_before
+            problems.append(
+                f'{name} answers with damaged bytes: perhaps two servos have its id'
+                if damaged
+                else f'{name} does not answer'
+            )
+            first_silent = first_silent or joint
             continue
         if error:
-            warnings.append(f'{joint} (id {servo_id}) reports {", ".join(fault_names(error))}')
-        model = bus.read(servo_id, Register.MODEL_NUMBER, _SETUP_RETRIES)
+            warnings.append(fault_text(name, error))
+        image = images[joint] = Image(bus, servo_id)
+        model = image[Register.MODEL_NUMBER]
         if model != STS3215_MODEL:
-            problems.append(
-                f'{joint} (id {servo_id}) is model {model}, not an STS3215 ({STS3215_MODEL})'
-            )
-        version = bus.read_block(servo_id, Register.FIRMWARE_MAJOR, 2, _SETUP_RETRIES)
-        firmware[joint] = f'{version[0]}.{version[1]}'
+            problems.append(f'{name} is model {model}, not an STS3215 ({STS3215_MODEL})')
     if problems:
-        first_silent = next((text for text in problems if 'does not answer' in text), None)
         cure = (
-            '; check power and the 3-pin cable that leads to the first silent servo'
+            f'; check power and the 3-pin cable that leads to {first_silent}'
             if first_silent
             else ''
         )
         raise ServoError(f'{bus.port.port_name}: ' + '; '.join(problems) + cure)
+    firmware = {
+        joint: f'{image[Register.FIRMWARE_MAJOR]}.{image[Register.FIRMWARE_MINOR]}'
+        for joint, image in images.items()
+    }
     if len(set(firmware.values())) > 1:
         listed = ', '.join(f'{joint} {version}' for joint, version in firmware.items())
         warnings.append(f'the servos have different firmware: {listed}')
-    return warnings
+    return images, warnings
 
 
-def calibration_mismatches(bus: ServoBus, calibration: Calibration) -> list[Mismatch]:
+def servo_limits(image: Image) -> ServoLimits:
+    """Return the limits at which the servo itself raises a fault."""
+    return ServoLimits(
+        float(image[Register.MAX_TEMPERATURE_LIMIT]),
+        image[Register.MAX_VOLTAGE_LIMIT] * VOLT_UNIT,
+        image[Register.MIN_VOLTAGE_LIMIT] * VOLT_UNIT,
+    )
+
+
+def speed_unit(image: Image) -> float:
+    """Return how many ticks/s one count of the velocity register is."""
+    return 1.0 if image[Register.PHASE] & PHASE_FINE_SPEED else COARSE_SPEED_TICKS_S
+
+
+def calibration_mismatches(images: Mapping[str, Image], calibration: Calibration) -> list[Mismatch]:
     """Return every difference between the servos' registers and the file."""
     return [
-        Mismatch(joint, register, in_servo, in_file)
-        for joint, servo_id in calibration.ids.items()
+        Mismatch(joint, register, image[register], in_file)
+        for joint, image in images.items()
         for register, in_file in _calibration_registers(calibration, joint).items()
-        if (in_servo := bus.read(servo_id, register, _SETUP_RETRIES)) != in_file
+        if image[register] != in_file
     ]
 
 
@@ -115,62 +175,76 @@ def refuse_mismatches(mismatches: list[Mismatch], source: str) -> None:
         )
 
 
-def write_calibration(bus: ServoBus, calibration: Calibration) -> None:
+def write_calibration(bus: ServoBus, calibration: Calibration, images: Mapping[str, Image]) -> None:
     """Bring the file into every servo's EEPROM, verified; their torque goes off where it differs.
 
     Raises:
         ServoError: when a servo does not take a value.
     """
     for joint, servo_id in calibration.ids.items():
-        store(bus, servo_id, joint, _calibration_registers(calibration, joint))
+        store(bus, servo_id, joint, _calibration_registers(calibration, joint), images[joint])
 
 
-def configure(bus: ServoBus, calibration: Calibration, role: str) -> None:
-    """Give every servo LeRobot's settings for its role.
+def configure(
+    bus: ServoBus, calibration: Calibration, role: str, images: Mapping[str, Image]
+) -> None:
+    """Give every servo LeRobot's settings for its role, verified by reading back.
 
     Raises:
         ServoError: when a servo does not take a value.
     """
     for joint, servo_id in calibration.ids.items():
+        image = images[joint]
         values = dict(_COMMON)
-        phase = bus.read(servo_id, Register.PHASE, _SETUP_RETRIES)
-        values[Register.PHASE] = phase & ~PHASE_MULTI_TURN
+        values[Register.PHASE] = image[Register.PHASE] & ~PHASE_MULTI_TURN
         if role == FOLLOWER:
             values |= _FOLLOWER
             if joint == GRIPPER:
                 values |= _FOLLOWER_GRIPPER
-        store(bus, servo_id, joint, values)
-        bus.write(servo_id, Register.ACCELERATION, _ACCELERATION, _SETUP_RETRIES)
+        store(bus, servo_id, joint, values, image)
+        if image[Register.ACCELERATION] != _ACCELERATION:
+            _write_verified(bus, servo_id, joint, Register.ACCELERATION, _ACCELERATION)
 
 
-def store(bus: ServoBus, servo_id: int, joint: str, values: Mapping[Register, int]) -> None:
-    """Write EEPROM registers that differ: unlock, write, read back, lock.
+def store(
+    bus: ServoBus, servo_id: int, joint: str, values: Mapping[Register, int], image: Image
+) -> None:
+    """Write EEPROM registers that differ from the image: unlock, write, read back, lock.
 
-    Registers that change the meaning of a position are written with the torque off.
+    Registers that change the meaning of a position are written with the torque off. The lock is
+    verified too: a locked servo obeys, and forgets with the next power cycle.
 
     Raises:
         ServoError: naming joint, register and both values when one was not taken.
     """
-    differing = {
-        register: value
-        for register, value in values.items()
-        if bus.read(servo_id, register, _SETUP_RETRIES) != value
-    }
+    differing = {register: value for register, value in values.items() if image[register] != value}
     if not differing:
         return
     if any(register in _MOVES_THE_FRAME for register in differing):
         bus.write(servo_id, Register.TORQUE_ENABLE, 0, _SETUP_RETRIES)
-    bus.write(servo_id, Register.LOCK, 0, _SETUP_RETRIES)
+    _write_verified(bus, servo_id, joint, Register.LOCK, 0)
     try:
         for register, value in differing.items():
-            bus.write(servo_id, register, value, _SETUP_RETRIES)
-            found = bus.read(servo_id, register, _SETUP_RETRIES)
-            if found != value:
-                raise ServoError(
-                    f'{joint} (id {servo_id}): {register.name} stays {found}, {value} was written'
-                )
+            _write_verified(bus, servo_id, joint, register, value)
     finally:
         bus.write(servo_id, Register.LOCK, 1, _SETUP_RETRIES)
+
+
+def _write_verified(
+    bus: ServoBus, servo_id: int, joint: str, register: Register, value: int
+) -> None:
+    bus.write(servo_id, register, value, _SETUP_RETRIES)
+    found = bus.read(servo_id, register, _SETUP_RETRIES)
+    if found == value:
+        return
+    cure = (
+        ': its EEPROM stays locked and would forget what is written; switch the supply off and on'
+        if register is Register.LOCK
+        else ''
+    )
+    raise ServoError(
+        f'{joint} (id {servo_id}): {register.name} stays {found}, {value} was written{cure}'
+    )
 
 
 def _calibration_registers(calibration: Calibration, joint: str) -> dict[Register, int]:

@@ -22,15 +22,12 @@ MAX_TICK = 4095
 MAX_HOMING_OFFSET = 2047
 MAX_SERVO_ID = 253
 
-# The newer generation of LeRobot (from 0.4.3) keeps SO-100 and SO-101 in one folder.
-_FOLDERS = {
-    'follower': ('robots/so_follower', 'robots/so101_follower', 'robots/so100_follower'),
-    'leader': (
-        'teleoperators/so_leader',
-        'teleoperators/so101_leader',
-        'teleoperators/so100_leader',
-    ),
-}
+SO101 = 'so101'
+SO100 = 'so100'
+MODELS = (SO101, SO100)
+"""Arms whose joints, servos and units are the same; only LeRobot's old folders differ."""
+
+_FOLDERS = {'follower': 'robots', 'leader': 'teleoperators'}
 _LIST_STYLE_KEYS = {'homing_offset', 'drive_mode', 'start_pos', 'end_pos', 'calib_mode'}
 
 
@@ -174,20 +171,26 @@ def calibration_root() -> Path:
     return Path('~/.cache/huggingface/lerobot/calibration').expanduser()
 
 
-def candidate_paths(role: str, arm_id: str) -> list[Path]:
-    """Return every place where a `follower` or `leader` of that id may have its file."""
+def candidate_paths(role: str, arm_id: str, model: str = SO101) -> list[Path]:
+    """Return every place where a `follower` or `leader` of that id may have its file.
+
+    LeRobot keeps both models in `so_follower` from 0.4.3 on, and had a folder for each before.
+    The other model's old folder comes last.
+    """
     if role not in _FOLDERS:
         raise CalibrationError(f'unknown role "{role}" (follower or leader)')
-    return [calibration_root() / folder / f'{arm_id}.json' for folder in _FOLDERS[role]]
+    generations = ['so', *sorted(MODELS, key=lambda known: known != model)]
+    root = calibration_root() / _FOLDERS[role]
+    return [root / f'{generation}_{role}' / f'{arm_id}.json' for generation in generations]
 
 
-def default_path(role: str, arm_id: str) -> Path:
+def default_path(role: str, arm_id: str, model: str = SO101) -> Path:
     """Return the first existing file of that arm; the newest LeRobot place when there is none."""
-    candidates = candidate_paths(role, arm_id)
+    candidates = candidate_paths(role, arm_id, model)
     return next((path for path in candidates if path.exists()), candidates[0])
 
 
-def find(role: str, arm_id: str, path: str = '') -> Calibration:
+def find(role: str, arm_id: str, path: str = '', model: str = SO101) -> Calibration:
     """Load the file that was named, else the one in LeRobot's folders.
 
     Raises:
@@ -195,7 +198,7 @@ def find(role: str, arm_id: str, path: str = '') -> Calibration:
     """
     if path:
         return load(path)
-    candidates = candidate_paths(role, arm_id)
+    candidates = candidate_paths(role, arm_id, model)
     for candidate in candidates:
         if candidate.exists():
             return load(candidate)

@@ -4,11 +4,15 @@ Pure logic with time handed in. Exactly one source is obeyed. When it begins to 
 one is selected, or it returns after silence, the difference between its target and the pose held
 so far is taken as an offset that shrinks at a limited speed: the arm moves with the source at once
 and closes up to it, without a jump, however fast the source moves meanwhile.
+
+The way home is a motion of the follower's own, possible only while the active source is silent; a
+source that begins to command takes over from it, as from a hold.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,12 +20,15 @@ from typing import NamedTuple
 import numpy as np
 
 from so101_driver.calibration import Calibration
-from so101_driver.errors import ConfigError
+from so101_driver.errors import ConfigError, NotActiveError
+from so101_driver.home import HomeMotion
 from so101_driver.joints import GRIPPER, JOINTS, URDF_LIMITS_RAD, FloatArray
 from so101_driver.units import ticks_to_rad
 
 COMMAND = 'command'
 HOLD = 'hold'
+NOBODY = 'none'
+"""The active source with which nobody is obeyed: the arm holds."""
 
 _NS = 1_000_000_000
 _LONGEST_STEP_S = 0.05  # after a pause the velocity limit must not allow a leap
@@ -101,6 +108,9 @@ def in_joint_order(names: Sequence[str], values: Sequence[float]) -> FloatArray:
 class CommandSources:
     """Latest request of each source and the goal that follows from the active one.
 
+    Requests and selections come from other threads than `step`; a lock keeps a change of source
+    from slipping into the middle of a step, where it would lose its ramp.
+
     Args:
         names: The sources there are.
         active: The one obeyed first.
@@ -120,6 +130,8 @@ class CommandSources:
         self._last_step_ns: int | None = None
         self._used = 0
         self._number = 0
+        self._home: HomeMotion | None = None
+        self._lock = threading.Lock()
         self.select(active)
 
     def select(self, source: str) -> None:
@@ -128,12 +140,14 @@ class CommandSources:
         Raises:
             ConfigError: when there is no such source.
         """
-        if source not in self.names:
-            raise ConfigError([f'no command source "{source}" (one of {", ".join(self.names)})'])
-        if source != self.active:
-            self.active = source
-            self._latest.pop(source, None)
-            self._offset = None
+        known = (*self.names, NOBODY)
+        if source not in known:
+            raise ConfigError([f'no command source "{source}" (one of {", ".join(known)})'])
+        with self._lock:
+            if source != self.active:
+                self.active = source
+                self._latest.pop(source, None)
+                self._offset = None
 
     def offer(self, source: str, positions_rad: FloatArray, stamp_ns: int, now_ns: int) -> str:
         """Take a request; return why it is refused, or an empty string.
@@ -145,18 +159,39 @@ class CommandSources:
             now_ns: Now, same clock as the stamp.
         """
         reason = self._objection(source, positions_rad, stamp_ns, now_ns)
-        if reason:
-            self.refused[reason] += 1
-            return reason
-        self._number += 1
-        self._latest[source] = _Request(positions_rad, now_ns, self._number)
+        with self._lock:
+            if reason:
+                self.refused[reason] += 1
+                return reason
+            self._number += 1
+            self._latest[source] = _Request(positions_rad, now_ns, self._number)
         return ''
 
     def reset(self, present_rad: FloatArray) -> None:
         """Start over from a pose: after torque went on, a link came back, a fault was cleared."""
-        self._goal = present_rad.copy()
-        self._offset = None
-        self._last_step_ns = None
+        with self._lock:
+            self._goal = present_rad.copy()
+            self._offset = None
+            self._home = None
+            self._last_step_ns = None
+
+    def go_home(self, motion: HomeMotion, now_ns: int) -> float:
+        """Begin the way home and return how long it takes (s).
+
+        Raises:
+            NotActiveError: while the active source commands, or before the first cycle.
+        """
+        with self._lock:
+            if self._fresh(now_ns) is not None:
+                raise NotActiveError(
+                    f'not going home: {self.active} commands the arm; stop it, or set '
+                    f'active_source to "{NOBODY}"'
+                )
+            if self._goal is None:
+                raise NotActiveError('not going home: the arm has not been read yet')
+            target = np.clip(motion.target_rad, self.limits.low_rad, self.limits.high_rad)
+            self._home = dataclasses.replace(motion, target_rad=target)
+            return self._home.duration_s(self._goal)
 
     def step(self, present_rad: FloatArray, now_ns: int) -> Step:
         """Return this cycle's goal.
@@ -167,20 +202,37 @@ class CommandSources:
         """
         if self._goal is None:
             self.reset(present_rad)
-        assert self._goal is not None
-        elapsed_s = _LONGEST_STEP_S
-        if self._last_step_ns is not None:
-            elapsed_s = min(max(now_ns - self._last_step_ns, 0) / _NS, _LONGEST_STEP_S)
-        self._last_step_ns = now_ns
+        with self._lock:
+            assert self._goal is not None
+            elapsed_s = _LONGEST_STEP_S
+            if self._last_step_ns is not None:
+                elapsed_s = min(max(now_ns - self._last_step_ns, 0) / _NS, _LONGEST_STEP_S)
+            self._last_step_ns = now_ns
+            request = self._fresh(now_ns)
+            is_new = False
+            if request is not None:
+                self._home = None
+                is_new = request.number != self._used
+                self._used = request.number
+                wanted = self._followed(request, elapsed_s)
+            elif self._home is not None:
+                self._offset = None
+                wanted = self._home.step(self._goal, elapsed_s)
+                is_there = np.array_equal(self._goal, self._home.target_rad)
+                self.text = 'holding: at home' if is_there else 'going home'
+            else:
+                return self._hold()
+            goal = self._bounded(wanted, present_rad, elapsed_s)
+            moved = bool(np.any(goal != self._goal))
+            self._goal = goal
+        return Step(goal.copy(), COMMAND if is_new or moved else HOLD)
+
+    def _fresh(self, now_ns: int) -> _Request | None:
+        """Return the active source's request unless it is silent."""
         request = self._latest.get(self.active)
         if request is None or now_ns - request.received_ns > self.limits.timeout_s * _NS:
-            return self._hold(request)
-        is_new = request.number != self._used
-        self._used = request.number
-        goal = self._bounded(self._followed(request, elapsed_s), present_rad, elapsed_s)
-        moved = bool(np.any(goal != self._goal))
-        self._goal = goal
-        return Step(goal.copy(), COMMAND if is_new or moved else HOLD)
+            return None
+        return request
 
     def _objection(self, source: str, positions_rad: FloatArray, stamp_ns: int, now_ns: int) -> str:
         if source not in self.names:
@@ -193,10 +245,12 @@ class CommandSources:
             return f'{source}: older than {self.limits.max_age_s:g} s'
         return ''
 
-    def _hold(self, request: _Request | None) -> Step:
+    def _hold(self) -> Step:
         assert self._goal is not None
         self._offset = None
-        if request is None:
+        if self.active == NOBODY:
+            self.text = 'holding: no source is active'
+        elif self.active not in self._latest:
             self.text = f'holding: no command from {self.active} yet'
         else:
             self.text = f'holding: no command from {self.active} for {self.limits.timeout_s:g} s'

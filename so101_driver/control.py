@@ -9,7 +9,8 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from so101_driver.arm import ArmReading, ArmState, So101Arm
+from so101_driver.arm import ArmState, So101Arm
+from so101_driver.arm_reading import ArmReading
 from so101_driver.errors import DriverError, LinkError
 from so101_driver.pacing import Grid
 
@@ -19,13 +20,17 @@ Report = Callable[[str], None]
 
 _RECONNECT_PERIOD_S = 0.3
 _JOIN_TIMEOUT_S = 5.0
+_SILENCE_S = 0.5  # of a joint, after which the arm is checked from the beginning
+_POWER_CHECK_S = 1.0
+_ALARM_MEMORY_S = 5.0  # an alarm that returns sooner is the same one
 
 
 class ArmThread:
     """Runs `cycle(reading)` at a fixed rate with an arm that nobody else touches.
 
     A joint that does not answer costs this cycle's value, never the thread. A lost port is
-    reopened for as long as it takes; the servos hold meanwhile.
+    reopened for as long as it takes; the servos hold meanwhile. A joint that stays silent, or has
+    lost its torque, sends the whole arm through its checks again: its servo may have restarted.
 
     Args:
         arm: The arm, connected or not.
@@ -49,6 +54,10 @@ class ArmThread:
         self.cycles = 0
         self.bad_cycles = 0
         self.reconnects = 0
+        self.longest_cycle_s = 0.0
+        self._silent_since_s: float | None = None
+        self._power_checked_s = time.monotonic()
+        self._alarms: dict[str, float] = {}
         self._cycle = cycle
         self._connected = connected
         self._report = report
@@ -96,31 +105,67 @@ class ArmThread:
 
     def _one_cycle(self) -> None:
         self.cycles += 1
+        start_s = time.monotonic()
         try:
             reading = self.arm.read()
             self._cycle(reading)
+            self._announce(reading.alarms, start_s)
+            problem = self._check_silence(reading, start_s) or self._check_power(start_s)
         except DriverError as error:
-            self.bad_cycles += 1
-            self._say(str(error))
-            return
+            problem = str(error)
         except Exception as error:  # a thread that died unseen would leave the arm unattended
-            self.bad_cycles += 1
-            self._say(f'error in the control cycle: {error!r}')
-            return
-        if reading.missing:
-            self.bad_cycles += 1
-            self._say(f'no answer from {", ".join(reading.missing)}')
-        else:
-            self._say('')
+            problem = f'error in the control cycle: {error!r}'
+        self.bad_cycles += bool(problem)
+        self._say(problem)
+        self.longest_cycle_s = max(self.longest_cycle_s, time.monotonic() - start_s)
+
+    def _check_silence(self, reading: ArmReading, now_s: float) -> str:
+        """Return who does not answer; give the link up when that lasts."""
+        if not reading.missing:
+            self._silent_since_s = None
+            return ''
+        names = ', '.join(reading.missing)
+        if self._silent_since_s is None:
+            self._silent_since_s = now_s
+        elif now_s - self._silent_since_s > _SILENCE_S:
+            self._silent_since_s = None
+            self.arm.lose_link()
+        return f'no answer from {names}'
+
+    def _check_power(self, now_s: float) -> str:
+        """Look now and then whether an active arm still has its torque everywhere."""
+        is_due = now_s - self._power_checked_s > _POWER_CHECK_S
+        if self.arm.state is not ArmState.ACTIVE or not is_due:
+            return ''
+        self._power_checked_s = now_s
+        limp = self.arm.limp_joints()
+        if not limp:
+            return ''
+        self.arm.lose_link()
+        return f'{", ".join(limp)} lost the torque: the supply failed or a cable is loose'
+
+    def _announce(self, alarms: tuple[str, ...], now_s: float) -> None:
+        """Report alarms when they begin, not each time they last."""
+        for alarm in alarms:
+            last_s = self._alarms.get(alarm)
+            if last_s is None or now_s - last_s > _ALARM_MEMORY_S:
+                self._report(alarm)
+            self._alarms[alarm] = now_s
 
     def _reconnect(self) -> bool:
         try:
             self.arm.connect()
-            self._connected()
         except DriverError as error:
             self._say(str(error))
             return False
         self.reconnects += 1
+        self._power_checked_s = time.monotonic()
+        for warning in self.arm.warnings:
+            self._report(warning)
+        try:
+            self._connected()
+        except DriverError as error:
+            self._report(str(error))
         self._report(f'{self.arm.bus.port.port_name}: connected, {self.arm.state.value}')
         self._say('')
         return True

@@ -12,9 +12,10 @@ from rclpy.time import Time
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 
-from so101_driver.arm import Applied, ArmReading, ArmState
+from so101_driver.arm import Applied, ArmState
 from so101_driver.arm_config import FollowerConfig
-from so101_driver.arm_node import COMMAND_QOS, JOINT_QOS, ArmNode, joint_message
+from so101_driver.arm_node import COMMAND_QOS, JOINT_QOS, ArmNode, joint_message, state_message
+from so101_driver.arm_reading import ArmReading
 from so101_driver.arm_setup import FOLLOWER
 from so101_driver.base_node import Stop, declare, run
 from so101_driver.commands import CommandSources, in_joint_order
@@ -36,16 +37,23 @@ class FollowerNode(ArmNode):
             config.sources, config.active_source, config.limits(arm.calibration)
         )
         relief = GripperRelief(config.gripper_relief_duty, config.gripper_relief_after_s)
-        self._follower = Follower(arm, self._sources, relief, self, self.now_ns)
+        self._config = config
+        self._follower = Follower(
+            arm,
+            self._sources,
+            relief,
+            self,
+            self.now_ns,
+            config.home_motion(arm.calibration),
+            config.torque_on_reconnect,
+        )
         try:
             if config.torque_on_start and arm.state is not ArmState.ACTIVE:
                 arm.enable()
         except DriverError:
             arm.close()
             raise
-        self._thread = self.start_thread(
-            arm, config.rate_hz, self._follower.cycle, self._follower.restart
-        )
+        self.start_thread(arm, config.rate_hz, self._follower.cycle, self._follower.connected)
         self.add_on_set_parameters_callback(self._on_parameters)
         for source in config.sources:
             self.create_subscription(
@@ -53,10 +61,11 @@ class FollowerNode(ArmNode):
             )
         self.create_service(SetBool, '~/set_torque', self._on_set_torque)
         self.create_service(Trigger, '~/clear_fault', self._on_clear_fault)
+        self.create_service(Trigger, '~/home', self._on_home)
 
     def joint_states(self, reading: ArmReading) -> None:
         """Publish a reading; called from the arm's thread."""
-        self._states.publish(joint_message(reading.positions_rad, reading.stamp_ns))
+        self._states.publish(state_message(reading, self._config))
 
     def applied(self, applied: Applied, kind: str) -> None:
         """Publish what was written; called from the arm's thread."""
@@ -105,13 +114,11 @@ class FollowerNode(ArmNode):
     def _on_clear_fault(
         self, _request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
-        try:
-            remaining = self._thread.call(self._follower.clear_fault)
-        except (DriverError, TimeoutError) as error:
-            remaining = str(error) or 'the arm does not respond'
-        response.success = not remaining
-        response.message = remaining or 'no fault'
-        return response
+        return self.answer('clear_fault', response, self._follower.clear_fault)
+
+    def _on_home(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Reply when the way begins; diagnostics tell when the arm is there."""
+        return self.answer('home', response, self._follower.go_home)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -7,11 +7,14 @@ import sys
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool
 
-from so101_driver.arm import ArmReading, ArmState
 from so101_driver.arm_config import LeaderConfig
-from so101_driver.arm_node import JOINT_QOS, ArmNode, joint_message
+from so101_driver.arm_node import JOINT_QOS, ArmNode, joint_message, state_message
+from so101_driver.arm_reading import ArmReading
 from so101_driver.arm_setup import LEADER
 from so101_driver.base_node import Stop, declare, run
+from so101_driver.errors import DriverError
+from so101_driver.gripper_spring import GripperSpring
+from so101_driver.leader import Leader
 
 
 class LeaderNode(ArmNode):
@@ -23,35 +26,41 @@ class LeaderNode(ArmNode):
 
     def __init__(self, stop: Stop) -> None:
         super().__init__('leader', stop)
-        config = declare(self, LeaderConfig)
+        self._config = config = declare(self, LeaderConfig)
         self._states = self.create_publisher(JointState, '~/joint_states', JOINT_QOS)
         self._commands = self.create_publisher(JointState, '~/joint_commands', JOINT_QOS)
-        self._arm = self.open_arm(config, LEADER)
-        if self._arm.state is ArmState.ACTIVE:
-            self.get_logger().warning('the leader was powered: torque goes off')
-            self._arm.disable()
-        self.start_thread(self._arm, config.rate_hz, self._cycle, lambda: None)
+        arm = self.open_arm(config, LEADER)
+        spring = None
+        if config.gripper_spring:
+            spring = GripperSpring(config.gripper_spring_open, config.gripper_spring_duty)
+        self._leader = Leader(arm, spring, lambda text: self.get_logger().warning(text))
+        try:
+            self._leader.relax()
+        except DriverError:
+            arm.close()
+            raise
+        self._thread = self.start_thread(arm, config.rate_hz, self._cycle, self._leader.relax)
         self.create_service(SetBool, '~/set_torque', self._on_set_torque)
+
+    def close(self) -> None:
+        """Release the spring between two cycles, then stop as every arm does."""
+        try:
+            self._thread.call(self._leader.close, timeout_s=1.0)
+        except (DriverError, TimeoutError) as error:
+            self.get_logger().warning(f'the spring was not released: {error}')
+        super().close()
 
     def _cycle(self, reading: ArmReading) -> None:
         if reading.missing:
             return
-        message = joint_message(reading.positions_rad, reading.stamp_ns)
-        self._states.publish(message)
-        if self._arm.state is not ArmState.ACTIVE:
-            self._commands.publish(message)
+        self._states.publish(state_message(reading, self._config))
+        if self._leader.commands:
+            self._commands.publish(joint_message(reading.positions_rad, reading.stamp_ns))
 
     def _on_set_torque(
         self, request: SetBool.Request, response: SetBool.Response
     ) -> SetBool.Response:
-        return self.answer_torque(request, response, self._set_torque)
-
-    def _set_torque(self, on: bool) -> str:
-        if on:
-            self._arm.enable()
-            return 'torque is on; no commands are sent'
-        self._arm.disable()
-        return 'torque is off'
+        return self.answer_torque(request, response, self._leader.set_torque)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -96,6 +96,11 @@ class Fault(Enum):
     OVERLOAD = 0x20
 
 
+PHASE_FINE_SPEED = 0x04
+"""Bit 2 of `PHASE`: speeds count single ticks/s, otherwise `COARSE_SPEED_TICKS_S` (vendor)."""
+
+COARSE_SPEED_TICKS_S = 50.0
+
 PHASE_MULTI_TURN = 0x10
 """Bit 4 of `PHASE`: angle feedback accumulates over turns; LeRobot clears it."""
 

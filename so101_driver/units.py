@@ -99,6 +99,15 @@ def rad_to_ticks(
     return ticks.astype(np.int64)
 
 
+def speeds_to_rad_s(
+    speeds_ticks_s: ArrayLike, joints: Joints, calibration: Calibration
+) -> FloatArray:
+    """Convert speeds in ticks/s to rad/s with the sign and scale of the positions."""
+    values = _checked(speeds_ticks_s, joints)
+    scale, _ = _tick_line(_names(joints), _Key(calibration))
+    return np.asarray(values * _shaped(scale, joints), dtype=np.float64)
+
+
 def unit_size_rad(joints: Joints, mode: str, calibration: Calibration | None = None) -> FloatArray:
     """Return how many radians one dataset unit is, per joint, always positive."""
     if _mode(mode) == RADIANS:

@@ -28,7 +28,7 @@ def leader_calibration() -> Calibration:
 @pytest.fixture
 def simulated(tmp_path: Path, follower_calibration: Calibration) -> Iterator[SimulatedBus]:
     setups = servo_setups(follower_calibration, [0.0] * 6)
-    with SimulatedBus(tmp_path / 'arm', setups, strict=True) as bus:
+    with SimulatedBus(tmp_path / 'arm', setups) as bus:
         yield bus
 
 

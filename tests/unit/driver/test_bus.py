@@ -41,6 +41,7 @@ def test_reads_writes_and_pings(simulated: SimulatedBus, bus: ServoBus) -> None:
 def test_one_bad_answer_has_no_effect_but_counters(
     simulated: SimulatedBus, bus: ServoBus, kind: FaultKind
 ) -> None:
+    simulated.strict = True
     before = positions(bus)
     simulated.faults.add(Fault(kind, servo_id=3, count=1))
     assert positions(bus) == before
@@ -48,6 +49,7 @@ def test_one_bad_answer_has_no_effect_but_counters(
     assert bus.counters[3].failures == 0
     # Nothing stale is left over for the next request.
     assert bus.read(4, Register.MODEL_NUMBER) == 777
+    simulated.check()
 
 
 def test_many_bad_answers(simulated: SimulatedBus, bus: ServoBus) -> None:
