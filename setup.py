@@ -63,6 +63,7 @@ setup(
             'recover = recorder_node.recover:main',
             'push = recorder_node.push:main',
             'edit = recorder_node.edit:main',
+            'policy = policy_node.executables:policy',
         ],
     },
 )

@@ -50,14 +50,14 @@ class PolicyConfig:
         10.0, 'a network that needs longer stops the policy', unit='s', minimum=0.1, maximum=600.0
     )
     max_step_rad: float = param(
-        0.5,
+        1.0,
         'two actions in a row further apart stop the policy, each joint',
         unit='rad',
         minimum=0.001,
         maximum=10.0,
     )
     limit_margin_rad: float = param(
-        0.2,
+        0.35,
         'an action further beyond the joint limits stops the policy; within it is clamped',
         unit='rad',
         minimum=0.0,
@@ -82,20 +82,25 @@ class PolicyConfig:
         return found
 
     def renames(self) -> dict[str, str]:
-        """Return the names of observations in the checkpoint, by their name in the contract.
+        """Return `rename_map` by the name in the contract; see `parse_renames`."""
+        return parse_renames(self.rename_map)
 
-        Short names of cameras stand for `observation.images.<name>`.
 
-        Raises:
-            ValueError: when it is not a list of name=name.
-        """
-        result = {}
-        for pair in filter(None, (text.strip() for text in self.rename_map.split(','))):
-            here, equals, there = (part.strip() for part in pair.partition('='))
-            if not (here and equals and there):
-                raise ValueError(f'"{pair}" is not name=name')
-            result[_full(here)] = _full(there)
-        return result
+def parse_renames(text: str) -> dict[str, str]:
+    """Return the names of observations in the checkpoint, by their name in the contract.
+
+    Short names of cameras stand for `observation.images.<name>`.
+
+    Raises:
+        ValueError: when it is not a list of name=name.
+    """
+    result = {}
+    for pair in filter(None, (part.strip() for part in text.split(','))):
+        here, equals, there = (part.strip() for part in pair.partition('='))
+        if not (here and equals and there):
+            raise ValueError(f'"{pair}" is not name=name')
+        result[_full(here)] = _full(there)
+    return result
 
 
 def _full(name: str) -> str:

@@ -16,7 +16,7 @@ from so101_driver.units import MODES
 # What `ros2 launch` and launch itself understand besides a file's own arguments.
 _OF_LAUNCH = ('launch-prefix', 'launch-prefix-filter', 'emulate_tty', '__keystore', '__secure')
 # Parameters that the launch file sets itself.
-_SET_BY_LAUNCH = ('contract', 'calibration', 'policy')
+_SET_BY_LAUNCH = ('contract', 'calibration', 'policy', 'start_when')
 # Parameters of the follower that are arguments of the launch file under the same name.
 FOLLOWER_ARGUMENTS = (
     'max_relative_target',

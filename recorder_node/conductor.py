@@ -39,13 +39,15 @@ _MIB = 2**20
 class Surroundings:
     """What the conductor needs of the node around it.
 
-    `publishers_of` describes who publishes on a topic; `changed` is called after every event;
+    `publishers_of` describes who publishes on a topic; `has_publisher` tells whether anybody does;
+    `changed` is called after every event;
     `reported` with every episode's report; `stop` ends the process with an exit code.
     """
 
     clock: Clock
     log: Log
     publishers_of: Callable[[str], str]
+    has_publisher: Callable[[str], bool]
     changed: Callable[[], None]
     reported: Callable[[Mapping[str, Any]], None]
     stop: Callable[[str, int], None]
@@ -196,6 +198,9 @@ class Conductor:
         """Return why no episode can start now, '' when one can."""
         if self.engine.waiting_takes >= MAX_WAITING_TAKES:
             return f'{self.engine.waiting_takes} takes are still being written'
+        awaited = self.config.start_when
+        if awaited and not self._around.has_publisher(awaited):
+            return f'{awaited} has no publisher yet'
         if why := self._disk_low():
             return why
         now_ns = self._around.clock.now_ns()

@@ -74,6 +74,9 @@ class RecorderConfig:
         minimum=0.0,
         maximum=60.0,
     )
+    start_when: str = param(
+        '', 'topic that must have a publisher before an episode starts; empty: none'
+    )
     start_timeout_s: float = param(
         60.0,
         'with start auto: give up when the streams are not there by then',

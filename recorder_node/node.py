@@ -77,6 +77,7 @@ class RecorderNode(Node):
             clock=RosClock(self),
             log=self.get_logger(),
             publishers_of=self._streams.publishers_of,
+            has_publisher=lambda topic: self.count_publishers(topic) > 0,
             changed=self._publish_status,
             reported=self._status.publish_report,
             stop=stop,

@@ -67,7 +67,7 @@ def main(folder: Path, resume: bool) -> None:
     )  # fmt: skip
     writer = DatasetWriter(folder / 'ds', describe(contract, FPS), resume)
     around = Surroundings(
-        RealClock(), Silent(), lambda topic: topic, lambda: None,
+        RealClock(), Silent(), lambda topic: topic, lambda topic: False, lambda: None,
         lambda report: say(episode=report['episode_index'], rows=report['rows']),
         lambda reason, code: None,
     )  # fmt: skip

@@ -50,8 +50,8 @@ class Bench:
             'reset_time_s': 1.0, 'num_episodes': 2, 'min_free_mb': 0,
         }  # fmt: skip
         around = Surroundings(
-            self.clock, self.log, lambda topic: f'nobody on {topic}', lambda: None,
-            lambda report: None, lambda _reason, code: self.stops.append(code),
+            self.clock, self.log, lambda topic: f'nobody on {topic}', lambda topic: False,
+            lambda: None, lambda report: None, lambda _reason, code: self.stops.append(code),
         )  # fmt: skip
         writer = DatasetWriter(self.root, describe(contract, 30), resume=False)
         config = RecorderConfig(**{**defaults, **values})

@@ -1,0 +1,31 @@
+"""The arguments of policy_eval.launch.py, taken from the nodes' own parameter tables."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from policy_node.config import PolicyConfig
+from recorder_node.arguments import table_of_arguments
+from so101_driver.parameters import Parameter, param, table
+
+# Parameters that the launch file sets itself, or that make no sense in an evaluation.
+_SET_BY_LAUNCH = ('contract', 'calibration', 'fps', 'units', 'leader_resets', 'follow_session')
+_NOT_HERE = ('record', 'leader_motion', 'leader_motion_units')
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig:
+    """The arguments that belong to no single node."""
+
+    teleop_resets: bool = param(
+        False, 'start the leader too: it commands the follower between episodes'
+    )
+
+
+def table_of_evaluation() -> dict[str, Parameter]:
+    """Return every argument by name; `repo_id` and `single_task` have defaults here."""
+    arguments = {n: p for n, p in table_of_arguments().items() if n not in _NOT_HERE}
+    policy = table(PolicyConfig)
+    arguments.update({n: p for n, p in policy.items() if n not in _SET_BY_LAUNCH})
+    arguments.update(table(EvaluationConfig))
+    return arguments

@@ -1,0 +1,110 @@
+"""The plan of policy_eval.launch.py: every problem is listed before the first node starts."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+
+from policy_node import sim_session
+from policy_node.arguments import EvaluationConfig, table_of_evaluation
+from policy_node.config import PolicyConfig, parse_renames
+from policy_node.description import Description, describe, locate
+from policy_node.errors import PolicyError
+from policy_node.matching import mismatches
+from recorder_node.node_plan import NodePlan, values_of
+from recorder_node.planner import Planner
+
+COMMANDS = '/policy/joint_commands'
+
+
+def plan(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[NodePlan]:
+    """Check launch arguments and return the nodes to start.
+
+    Args:
+        given: the arguments as text, defaults included.
+        share: the package's share folder with config/.
+        top_level: refuse unknown arguments; they may belong to others when included.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    known = table_of_evaluation()
+    given = {**given, **_defaults(given)}
+    description, problem = _description(given)
+    if description is not None and _needs_sim_session(given):
+        given = {**given, **_sim_session(description, given, share)}
+    planner = Planner(given, share, known, top_level)
+    planner.problems += problem
+    evaluation = planner.config_of(EvaluationConfig)
+    resets = evaluation is not None and evaluation.teleop_resets
+    roles = ('follower', 'leader') if resets else ('follower',)
+    planner.add_arms(roles, active_source='leader' if resets else 'policy')
+    planner.add_recording(policy=given.get('policy_path', ''), start_when=COMMANDS)
+    planner.add_cameras()
+    _add_policy(planner, description, resets)
+    planner.add_recorder()
+    return planner.finish()
+
+
+def _defaults(given: Mapping[str, str]) -> dict[str, str]:
+    """Return a dataset name and a task for an evaluation that names none."""
+    path = Path(given.get('policy_path') or 'policy')
+    generic = ('pretrained_model', 'last', 'checkpoints')
+    parts = [part for part in path.parts if part not in generic and part != path.anchor]
+    name = ''.join(c if c.isalnum() or c in '._' else '_' for c in (parts or ['policy'])[-1])
+    now = datetime.datetime.now().strftime('%Y%m%d_%H%M%S')
+    found = {}
+    if not given.get('repo_id'):
+        found['repo_id'] = f'local/eval_{name}_{now}'
+    if not given.get('single_task'):
+        found['single_task'] = f'evaluate {name}'
+    return found
+
+
+def _description(given: Mapping[str, str]) -> tuple[Description | None, list[str]]:
+    if not given.get('policy_path'):
+        return None, []
+    if importlib.util.find_spec('torch') is None:
+        return None, ['policies need PyTorch: pip install torch safetensors']
+    try:
+        return describe(locate(given['policy_path'])), []
+    except PolicyError as error:
+        return None, [str(error)]
+
+
+def _needs_sim_session(given: Mapping[str, str]) -> bool:
+    """Tell whether the simulated cameras may be made to the checkpoint's measure."""
+    chosen = any(given.get(name) for name in ('contract', 'cameras_file'))
+    return given.get('hardware') == 'sim' and not chosen
+
+
+def _sim_session(description: Description, given: Mapping[str, str], share: Path) -> dict[str, str]:
+    try:
+        renames = parse_renames(given.get('rename_map', ''))
+        fps = int(given.get('fps') or 30)
+    except ValueError:
+        return {}  # told by the planner
+    session = sim_session.write(description, renames, share, fps)
+    return {'contract': str(session.contract), 'cameras_file': str(session.cameras_file)}
+
+
+def _add_policy(planner: Planner, description: Description | None, resets: bool) -> None:
+    recorder = planner.recorder
+    config = planner.config_of(
+        PolicyConfig,
+        contract=str(planner.contract_path),
+        calibration=planner.calibration,
+        leader_resets=resets,
+        **({} if recorder is None else {'fps': recorder.fps, 'units': recorder.units}),
+    )
+    if config is None:
+        return
+    if description is not None and planner.contract is not None:
+        here = {there: name for name, there in config.renames().items()}
+        inputs = {here.get(k, k): f for k, f in description.used_features.items()}
+        planner.problems += mismatches(
+            inputs, description.output_features, planner.contract, config.resize
+        )
+    planner.nodes.append(NodePlan('policy', values_of(config), 'policy'))

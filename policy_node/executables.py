@@ -1,0 +1,10 @@
+"""Entry points of the policy's executables; see `so101_driver.executables`."""
+
+from __future__ import annotations
+
+from so101_driver.executables import start
+
+
+def policy() -> int:
+    """Let a checkpoint drive the arm."""
+    return start('policy_node.node')

@@ -1,0 +1,232 @@
+"""The policy node: a LeRobot checkpoint commands the follower, episode by episode."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from numpy.typing import NDArray
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.msg import ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from policy_node.config import PREFETCH, PolicyConfig
+from policy_node.errors import CheckpointError
+from policy_node.guard import Guard
+from policy_node.latency import LatencyLog
+from policy_node.loading import load
+from policy_node.observation import Observer
+from policy_node.runner import Runner, Settings
+from recorder_node import contract_file
+from recorder_node.contract import Contract, Source
+from recorder_node.messages import load_units
+from recorder_node.sampler import make_buffers
+from recorder_node.session import FAULT, State
+from recorder_node.status_node import LATCHED
+from recorder_node.streams_node import StreamSubscriptions
+from so101_driver import calibration, units
+from so101_driver.base_node import Stop, create_steady_timer, declare, run
+from so101_driver.commands import goal_limits_rad
+from so101_driver.joints import JOINTS
+
+_THREADS = 4
+_HISTORY_S = 1.0
+_REFRESH_S = 0.5
+_DIAGNOSTICS_S = 1.0
+_CLOSE_S = 2.0
+_STATUS = '/recorder/status'
+_COMMAND = '/recorder/command'
+_FOLLOWER_PARAMETERS = '/follower/set_parameters'
+
+
+class PolicyNode(Node):
+    """Wires topics, services and timers to a `Runner`."""
+
+    def __init__(self, stop: Stop, **node_options: Any) -> None:
+        super().__init__('policy', **node_options)
+        self._stop = stop
+        self._config = config = declare(self, PolicyConfig)
+        contract = contract_file.load(config.contract)
+        self._action = _action_source(contract)
+        self._calibration = calibration.load(config.calibration)
+        converter = load_units(config.units, config.calibration, contract.observations())
+        policy = load(config, contract, self.get_logger())
+        buffers = make_buffers(contract.observations(), _HISTORY_S)
+        self._streams = StreamSubscriptions(
+            self, contract.observations(), buffers, converter, self._on_misfit
+        )
+        observer = Observer(contract, buffers, config.fps, config.max_observation_age_s)
+        self._runner = Runner(
+            policy,
+            observer.observe,
+            self._make_guard(),
+            self._to_rad,
+            self._send,
+            self._on_failed,
+            Settings(config.fps, config.queue == PREFETCH, config.max_wait_s),
+        )
+        self._total = LatencyLog()
+        self._episode = ('', '')
+        self._reason = 'waiting for an episode' if config.follow_session else 'stopped'
+        self._make_interfaces()
+
+    def _make_guard(self) -> Guard:
+        low, high = goal_limits_rad(self._calibration, 0.0)
+        order = [JOINTS.index(joint) for joint in self._action.joints]
+        return Guard(
+            self._action.joints,
+            low[order],
+            high[order],
+            self._config.limit_margin_rad,
+            self._config.max_step_rad,
+        )
+
+    def _make_interfaces(self) -> None:
+        services = ReentrantCallbackGroup()
+        for name, serve in (('start', self._start), ('stop', self._halt), ('reset', self._reset)):
+            self.create_service(Trigger, f'~/{name}', _answering(serve), callback_group=services)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._faults = self.create_publisher(String, _COMMAND, 10)
+        self._follower = self.create_client(
+            SetParameters, _FOLLOWER_PARAMETERS, callback_group=services
+        )
+        for period_s, callback in (
+            (1.0 / self._config.fps, self._on_tick),
+            (_REFRESH_S, self._streams.refresh),
+            (_DIAGNOSTICS_S, self._on_diagnostics),
+        ):
+            create_steady_timer(self, period_s, callback, MutuallyExclusiveCallbackGroup())
+        # Its presence tells that the policy is loaded and warm; recordings wait for it.
+        self._commands = self.create_publisher(JointState, '~/joint_commands', 10)
+        if self._config.follow_session:
+            self.create_subscription(DiagnosticStatus, _STATUS, self._on_status, LATCHED)
+
+    def _to_rad(self, action: NDArray[np.float32]) -> NDArray[np.float64]:
+        source = self._action
+        return np.asarray(
+            units.units_to_rad(action, source.joints, self._config.units, self._calibration)
+        )
+
+    def _send(self, action_rad: NDArray[np.float64]) -> None:
+        message = JointState(name=list(self._action.joints), position=action_rad.tolist())
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._commands.publish(message)
+
+    def _on_tick(self) -> None:
+        if not self._stop.is_set():
+            self._runner.tick(int(self.get_clock().now().nanoseconds))
+
+    def _on_status(self, message: DiagnosticStatus) -> None:
+        values = {pair.key: pair.value for pair in message.values}
+        state, before = values.get('state', ''), self._episode[0]
+        episode = (state, values.get('episode_index', ''))
+        if episode == self._episode:
+            return
+        self._episode = episode
+        if state == State.RECORDING.value:
+            self._start()
+        elif before == State.RECORDING.value:
+            self._halt()
+
+    def _start(self) -> str:
+        self._select('policy')
+        self._runner.start()
+        self._reason = ''
+        self.get_logger().info('the policy drives the arm')
+        return 'started'
+
+    def _halt(self) -> str:
+        if self._runner.running:
+            self._runner.stop()
+            self._reason = 'stopped'
+            self.get_logger().info(f'the policy has stopped: {self._runner.log.describe()}')
+        self._account()
+        if self._config.leader_resets:
+            self._select('leader')
+        return 'stopped; the follower holds'
+
+    def _reset(self) -> str:
+        self._runner.reset()
+        return 'history and actions are forgotten'
+
+    def _account(self) -> None:
+        self._total.add(self._runner.log)
+        self._runner.log = LatencyLog()
+
+    def _on_failed(self, reason: str) -> None:
+        self._reason = reason
+        self.get_logger().error(f'the policy has stopped, the follower holds: {reason}')
+        self._faults.publish(String(data=f'{FAULT}: the policy stopped: {reason}'))
+        self._account()
+
+    def _on_misfit(self, reason: str) -> None:
+        self.get_logger().warning(reason, throttle_duration_sec=2.0)
+
+    def _select(self, source: str) -> None:
+        """Let the follower obey a source."""
+        if not self._follower.service_is_ready():
+            self.get_logger().warning(
+                f'{_FOLLOWER_PARAMETERS} is not there; the follower may not obey "{source}"'
+            )
+            return
+        value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=source)
+        parameter = ParameterMessage(name='active_source', value=value)
+        self._follower.call_async(SetParameters.Request(parameters=[parameter]))
+
+    def _on_diagnostics(self) -> None:
+        log, running = self._runner.log, self._runner.running
+        if running and log.held:
+            self.get_logger().warning(
+                f'the network is slower than its actions last: {log.describe()}; the arm holds',
+                throttle_duration_sec=10.0,
+            )
+        failed = not running and self._reason not in ('', 'stopped', 'waiting for an episode')
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.ERROR if failed else DiagnosticStatus.OK,
+            name=f'{self.get_name()}: inference',
+            message='running' if running else self._reason,
+            hardware_id=self._config.policy_path,
+            values=[KeyValue(key=k, value=str(v)) for k, v in log.values().items()],
+        )
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(array)
+
+    def close(self) -> None:
+        """Stop sending; the network is given a moment to come back."""
+        self._account()
+        if not self._runner.close(_CLOSE_S):
+            self.get_logger().warning('the network is still computing; its thread is left behind')
+        if self._total.actions:
+            self.get_logger().info(f'policy, all episodes: {self._total.describe()}')
+
+
+def _answering(serve: Any) -> Any:
+    def answer(_request: Any, response: Any) -> Any:
+        response.success, response.message = True, serve()
+        return response
+
+    return answer
+
+
+def _action_source(contract: Contract) -> Source:
+    for feature in contract.features:
+        if feature.name == 'action' and len(feature.sources) == 1 and feature.sources[0].joints:
+            return feature.sources[0]
+    raise CheckpointError('contract', ['there is no action made of joints, nothing to command'])
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the policy node."""
+    return run(PolicyNode, args, threads=_THREADS)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
