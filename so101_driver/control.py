@@ -18,7 +18,7 @@ ResultT = TypeVar('ResultT')
 
 Report = Callable[[str], None]
 
-_RECONNECT_PERIOD_S = 0.3
+_RECONNECT_PERIOD_S = 0.1
 _JOIN_TIMEOUT_S = 5.0
 _SILENCE_S = 0.5  # of a joint, after which the arm is checked from the beginning
 _POWER_CHECK_S = 1.0

@@ -1,75 +1,29 @@
 """The arm's thread and the follower's cycle: reconnects, bad packets, requests in between."""
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from so101_driver.arm import Applied, ArmReading, ArmState, So101Arm
+from so101_driver.arm import ArmState, So101Arm
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
-from so101_driver.commands import COMMAND, HOLD, CommandLimits, CommandSources, goal_limits_rad
-from so101_driver.control import ArmThread, connect_within
+from so101_driver.commands import COMMAND, HOLD, CommandLimits
+from so101_driver.control import connect_within
 from so101_driver.errors import LinkError, NotActiveError
-from so101_driver.follower import Follower
-from so101_driver.gripper import GripperRelief
 from so101_driver.pacing import Grid
 from so101_driver.registers import Register
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
 from tests.conftest import wait_until
-
-
-class Recorded:
-    """Keeps what a follower puts out."""
-
-    def __init__(self) -> None:
-        self.states: list[ArmReading] = []
-        self.writes: list[tuple[Applied, str]] = []
-
-    def joint_states(self, reading: ArmReading) -> None:
-        self.states.append(reading)
-
-    def applied(self, applied: Applied, kind: str) -> None:
-        self.writes.append((applied, kind))
-
-
-class Rig:
-    """A follower with its thread on a simulated arm."""
-
-    def __init__(self, simulated: SimulatedBus, calibration: Calibration) -> None:
-        bus = ServoBus(str(simulated.line.link), answer_timeout_s=0.05)
-        self.arm = So101Arm(bus, calibration, clock_ns=time.monotonic_ns)
-        limits = CommandLimits(*goal_limits_rad(calibration, 0.005), ramp_speed_rad_s=2.0)
-        self.sources = CommandSources(('leader',), 'leader', limits)
-        self.output = Recorded()
-        self.reports: list[str] = []
-        self.follower = Follower(
-            self.arm, self.sources, GripperRelief(after_s=0.1), self.output, time.monotonic_ns
-        )
-        self.thread = ArmThread(
-            self.arm, 100.0, self.follower.cycle, self.follower.restart, self.reports.append
-        )
-        self.arm.connect()
-        self.arm.enable()
-        self.thread.start()
-
-    def ask(self, value: float) -> None:
-        now_ns = time.monotonic_ns()
-        self.sources.offer('leader', np.full(6, value), now_ns, now_ns)
-
-    def is_at(self, value: float) -> bool:
-        self.ask(value)
-        states = self.output.states
-        return bool(states) and bool(np.allclose(states[-1].positions_rad, value, atol=0.01))
+from tests.unit.driver.rig import Rig
 
 
 @pytest.fixture
 def rig(simulated: SimulatedBus, follower_calibration: Calibration) -> Iterator[Rig]:
     made = Rig(simulated, follower_calibration)
     yield made
-    made.thread.close()
+    made.close()
 
 
 def test_command_is_followed_and_silence_held(rig: Rig) -> None:
