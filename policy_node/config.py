@@ -29,7 +29,9 @@ class PolicyConfig:
     precision: str = param('float32', 'what it computes in', choices=('float32', 'bf16', 'fp16'))
     compile: bool = param(False, 'hand the network to torch.compile; the start takes minutes')
     threads: int = param(0, 'processor threads of the network; 0 = as many as cores', minimum=0)
-    seed: int = param(-1, 'noise of Diffusion repeats itself in every episode; -1 = new noise')
+    noise_seed: int = param(
+        -1, 'noise of Diffusion repeats itself in every episode; -1 = new noise'
+    )
     queue: str = param(
         LEROBOT,
         "lerobot: LeRobot's action queue exactly; prefetch: the next chunk is computed while the "

@@ -35,7 +35,7 @@ def load(config: PolicyConfig, contract: Contract, log: Log) -> Policy:
             device=config.device,
             precision=config.precision,
             compile=config.compile,
-            seed=None if config.seed < 0 else config.seed,
+            seed=None if config.noise_seed < 0 else config.noise_seed,
             rename_map=config.renames(),
             overrides=overrides,
         ),

@@ -13,16 +13,17 @@ from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from policy_node.config import PREFETCH, PolicyConfig
-from policy_node.errors import CheckpointError
+from policy_node.errors import CheckpointError, PolicyError
 from policy_node.guard import Guard
 from policy_node.latency import LatencyLog
 from policy_node.loading import load
-from policy_node.observation import Observer
+from policy_node.observation import ObservationError, Observer
 from policy_node.runner import Runner, Settings
 from recorder_node import contract_file
 from recorder_node.contract import Contract, Source
@@ -38,7 +39,7 @@ from so101_driver.joints import JOINTS
 
 _THREADS = 4
 _HISTORY_S = 1.0
-_REFRESH_S = 0.5
+_REFRESH_S = 0.2
 _DIAGNOSTICS_S = 1.0
 _CLOSE_S = 2.0
 _STATUS = '/recorder/status'
@@ -62,10 +63,11 @@ class PolicyNode(Node):
         self._streams = StreamSubscriptions(
             self, contract.observations(), buffers, converter, self._on_misfit
         )
-        observer = Observer(contract, buffers, config.fps, config.max_observation_age_s)
+        self._observer = Observer(contract, buffers, config.fps, config.max_observation_age_s)
+        self._commands: Publisher | None = None
         self._runner = Runner(
             policy,
-            observer.observe,
+            self._observer.observe,
             self._make_guard(),
             self._to_rad,
             self._send,
@@ -99,11 +101,22 @@ class PolicyNode(Node):
         )
         for period_s, callback in (
             (1.0 / self._config.fps, self._on_tick),
-            (_REFRESH_S, self._streams.refresh),
+            (_REFRESH_S, self._refresh),
             (_DIAGNOSTICS_S, self._on_diagnostics),
         ):
             create_steady_timer(self, period_s, callback, MutuallyExclusiveCallbackGroup())
-        # Its presence tells that the policy is loaded and warm; recordings wait for it.
+
+    def _refresh(self) -> None:
+        """Follow the publishers' offers; be ready once everything can be seen."""
+        self._streams.refresh()
+        if self._commands is not None:
+            return
+        try:
+            self._observer.observe(int(self.get_clock().now().nanoseconds))
+        except ObservationError as error:
+            self.get_logger().info(f'waiting: {error}', throttle_duration_sec=5.0)
+            return
+        # Its presence tells that the policy is loaded, warm and sees; recordings wait for it.
         self._commands = self.create_publisher(JointState, '~/joint_commands', 10)
         if self._config.follow_session:
             self.create_subscription(DiagnosticStatus, _STATUS, self._on_status, LATCHED)
@@ -117,7 +130,8 @@ class PolicyNode(Node):
     def _send(self, action_rad: NDArray[np.float64]) -> None:
         message = JointState(name=list(self._action.joints), position=action_rad.tolist())
         message.header.stamp = self.get_clock().now().to_msg()
-        self._commands.publish(message)
+        if self._commands is not None:
+            self._commands.publish(message)
 
     def _on_tick(self) -> None:
         if not self._stop.is_set():
@@ -136,6 +150,8 @@ class PolicyNode(Node):
             self._halt()
 
     def _start(self) -> str:
+        if self._commands is None:
+            raise PolicyError('not ready: something cannot be seen yet')
         self._select('policy')
         self._runner.start()
         self._reason = ''
@@ -210,7 +226,10 @@ class PolicyNode(Node):
 
 def _answering(serve: Any) -> Any:
     def answer(_request: Any, response: Any) -> Any:
-        response.success, response.message = True, serve()
+        try:
+            response.success, response.message = True, serve()
+        except PolicyError as error:
+            response.success, response.message = False, str(error)
         return response
 
     return answer
