@@ -64,6 +64,7 @@ setup(
             'push = recorder_node.push:main',
             'edit = recorder_node.edit:main',
             'policy = policy_node.executables:policy',
+            'replay = policy_node.executables:replay',
         ],
     },
 )

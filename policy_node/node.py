@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from numpy.typing import NDArray
-from rcl_interfaces.msg import Parameter as ParameterMessage
-from rcl_interfaces.msg import ParameterType, ParameterValue
-from rcl_interfaces.srv import SetParameters
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -20,11 +17,12 @@ from std_srvs.srv import Trigger
 
 from policy_node.config import PREFETCH, PolicyConfig
 from policy_node.errors import CheckpointError, PolicyError
-from policy_node.guard import Guard
 from policy_node.latency import LatencyLog
 from policy_node.loading import load
 from policy_node.observation import ObservationError, Observer
+from policy_node.replay import make_guard
 from policy_node.runner import Runner, Settings
+from policy_node.source_node import SourceChooser
 from recorder_node import contract_file
 from recorder_node.contract import Contract, Source
 from recorder_node.messages import load_units
@@ -34,8 +32,6 @@ from recorder_node.status_node import LATCHED
 from recorder_node.streams_node import StreamSubscriptions
 from so101_driver import calibration, units
 from so101_driver.base_node import Stop, create_steady_timer, declare, run
-from so101_driver.commands import goal_limits_rad
-from so101_driver.joints import JOINTS
 
 _THREADS = 4
 _HISTORY_S = 1.0
@@ -44,7 +40,6 @@ _DIAGNOSTICS_S = 1.0
 _CLOSE_S = 2.0
 _STATUS = '/recorder/status'
 _COMMAND = '/recorder/command'
-_FOLLOWER_PARAMETERS = '/follower/set_parameters'
 
 
 class PolicyNode(Node):
@@ -68,7 +63,12 @@ class PolicyNode(Node):
         self._runner = Runner(
             policy,
             self._observer.observe,
-            self._make_guard(),
+            make_guard(
+                self._action.joints,
+                self._calibration,
+                config.limit_margin_rad,
+                config.max_step_rad,
+            ),
             self._to_rad,
             self._send,
             self._on_failed,
@@ -79,26 +79,13 @@ class PolicyNode(Node):
         self._reason = 'waiting for an episode' if config.follow_session else 'stopped'
         self._make_interfaces()
 
-    def _make_guard(self) -> Guard:
-        low, high = goal_limits_rad(self._calibration, 0.0)
-        order = [JOINTS.index(joint) for joint in self._action.joints]
-        return Guard(
-            self._action.joints,
-            low[order],
-            high[order],
-            self._config.limit_margin_rad,
-            self._config.max_step_rad,
-        )
-
     def _make_interfaces(self) -> None:
         services = ReentrantCallbackGroup()
         for name, serve in (('start', self._start), ('stop', self._halt), ('reset', self._reset)):
             self.create_service(Trigger, f'~/{name}', _answering(serve), callback_group=services)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._faults = self.create_publisher(String, _COMMAND, 10)
-        self._follower = self.create_client(
-            SetParameters, _FOLLOWER_PARAMETERS, callback_group=services
-        )
+        self._source = SourceChooser(self, services)
         for period_s, callback in (
             (1.0 / self._config.fps, self._on_tick),
             (_REFRESH_S, self._refresh),
@@ -152,7 +139,7 @@ class PolicyNode(Node):
     def _start(self) -> str:
         if self._commands is None:
             raise PolicyError('not ready: something cannot be seen yet')
-        self._select('policy')
+        self._source.choose('policy')
         self._runner.start()
         self._reason = ''
         self.get_logger().info('the policy drives the arm')
@@ -165,7 +152,7 @@ class PolicyNode(Node):
             self.get_logger().info(f'the policy has stopped: {self._runner.log.describe()}')
         self._account()
         if self._config.leader_resets:
-            self._select('leader')
+            self._source.choose('leader')
         return 'stopped; the follower holds'
 
     def _reset(self) -> str:
@@ -184,17 +171,6 @@ class PolicyNode(Node):
 
     def _on_misfit(self, reason: str) -> None:
         self.get_logger().warning(reason, throttle_duration_sec=2.0)
-
-    def _select(self, source: str) -> None:
-        """Let the follower obey a source."""
-        if not self._follower.service_is_ready():
-            self.get_logger().warning(
-                f'{_FOLLOWER_PARAMETERS} is not there; the follower may not obey "{source}"'
-            )
-            return
-        value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=source)
-        parameter = ParameterMessage(name='active_source', value=value)
-        self._follower.call_async(SetParameters.Request(parameters=[parameter]))
 
     def _on_diagnostics(self) -> None:
         log, running = self._runner.log, self._runner.running
