@@ -123,7 +123,7 @@ class PrefetchQueue:
     of holding do not count: the arm stood still in them), and the rest is joined to what is left
     of the old chunk: new actions gain weight linearly over up to `blend` steps, so there is no
     jump at the border. When an answer is late, the old chunk goes on beyond `n_action_steps` to
-    its end; then the arm holds.
+    its end; then the arm holds. A steady latency below half a chunk never comes to that.
 
     With temporal ensembling the network is asked again as soon as it answered, and all that was
     predicted for an action is averaged with LeRobot's weights.

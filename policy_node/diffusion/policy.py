@@ -38,6 +38,10 @@ class DiffusionNetwork(nn.Module):
             self.rgb_encoder = RgbEncoder(config)
         self.unet = UNet(config)
 
+    def compile(self) -> None:
+        """Compile what runs once per step; encoders run once per chunk."""
+        self.unet.compile()
+
     def see(self, cameras: Sequence[Tensor]) -> list[Tensor]:
         """Return features (time, 2 * keypoints) of each camera's images (time, 3, h, w)."""
         if isinstance(self.rgb_encoder, nn.ModuleList):
