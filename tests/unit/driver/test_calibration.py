@@ -89,3 +89,51 @@ def test_both_folder_generations_are_searched(
     assert calibration.find('follower', 'blue').source == str(old)
     assert json.loads(old.read_text()) == content()
     assert list(old.parent.iterdir()) == [old]
+
+
+def written(role: str, **changes: dict[str, int]) -> dict[str, dict[str, int]]:
+    entries = json.loads((SIM / f'{role}.json').read_text())
+    for joint, values in changes.items():
+        entries[joint].update(values)
+    return entries
+
+
+@pytest.mark.parametrize(
+    ('folder', 'entries', 'indent'),
+    [
+        # LeRobot up to 0.4.2 swept wrist_roll like the others, and had a folder for each model.
+        ('robots/so101_follower', {'wrist_roll': {'range_min': 127, 'range_max': 3977}}, 4),
+        ('robots/so100_follower', {'wrist_roll': {'range_min': 127, 'range_max': 3977}}, 4),
+        # From 0.4.3 on it is the whole turn, in a folder for both.
+        ('robots/so_follower', {'wrist_roll': {'range_min': 0, 'range_max': 4095}}, 4),
+        # Written by other tools: a reversed gripper, extreme offsets, one line.
+        ('robots/so_follower', {'gripper': {'drive_mode': 1, 'homing_offset': -2047}}, None),
+    ],
+)
+def test_files_of_every_lerobot_load(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str,
+    entries: dict[str, dict[str, int]],
+    indent: int | None,
+) -> None:
+    monkeypatch.setenv('HF_LEROBOT_CALIBRATION', str(tmp_path))
+    path = tmp_path / folder / 'white_left.json'
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(written('follower', **entries), indent=indent))
+    found = calibration.find('follower', 'white_left')
+    assert found.source == str(path)
+    for joint, values in entries.items():
+        assert {key: getattr(found[joint], key) for key in values} == values
+
+
+def test_the_models_own_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('HF_LEROBOT_CALIBRATION', str(tmp_path))
+    paths = {
+        model: tmp_path / 'teleoperators' / f'{model}_leader' / 'a.json'
+        for model in calibration.MODELS
+    }
+    for path in paths.values():
+        calibration.save(calibration.load(SIM / 'leader.json'), path)
+    for model, path in paths.items():
+        assert calibration.find('leader', 'a', model=model).source == str(path)
