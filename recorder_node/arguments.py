@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from recorder_node.config import RecorderConfig
-from so101_driver.arm_config import FollowerConfig
+from so101_driver.arm_config import FollowerConfig, LeaderConfig
 from so101_driver.parameters import Parameter, param, table
 from so101_driver.units import MODES
 
@@ -23,7 +23,14 @@ FOLLOWER_ARGUMENTS = (
     'max_velocity_rad_s',
     'ramp_speed_rad_s',
     'command_timeout_s',
+    'torque_on_reconnect',
+    'home',
+    'home_units',
+    'home_speed_rad_s',
 )
+# Likewise of the leader, and of both.
+LEADER_ARGUMENTS = ('gripper_spring', 'gripper_spring_open', 'gripper_spring_duty')
+ARM_ARGUMENTS = ('arm_model', 'publish_velocity_effort', 'effort')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +66,9 @@ class LaunchConfig:
     )
     leader_motion_units: str = param('range_m100_100', 'units of leader_motion', choices=MODES)
     seed: int = param(0, 'seed of the scripted operator', minimum=0)
+    sim_faults: str = param(
+        '', 'with hardware:=sim: faults of the arms, JSON as for the topic /simulator/fault'
+    )
     record: bool = param(True, 'false: teleoperate without recording')
     console: bool = param(True, 'show status and take keys in the terminal, when there is one')
 
@@ -73,8 +83,9 @@ def table_of_arguments() -> dict[str, Parameter]:
             if name not in _SET_BY_LAUNCH
         }
     )
-    follower = table(FollowerConfig)
-    arguments.update({name: follower[name] for name in FOLLOWER_ARGUMENTS})
+    follower, leader = table(FollowerConfig), table(LeaderConfig)
+    arguments.update({name: follower[name] for name in (*ARM_ARGUMENTS, *FOLLOWER_ARGUMENTS)})
+    arguments.update({name: leader[name] for name in LEADER_ARGUMENTS})
     return arguments
 
 

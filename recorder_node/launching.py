@@ -65,8 +65,10 @@ def describe_launch(file: str, arguments: Mapping[str, Parameter], plan: Plan) -
     return LaunchDescription([*declared, OpaqueFunction(function=start)])
 
 
-def _typed(value: Any) -> ParameterValue:
+def _typed(value: Any) -> ParameterValue | list[Any]:
     """Return a parameter that keeps its type on the way to the node."""
+    if isinstance(value, tuple):
+        return list(value)
     kind = type(value)
     return ParameterValue(Text(value) if kind is str else value, value_type=kind)
 

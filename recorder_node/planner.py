@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from recorder_node import contract_file
-from recorder_node.arguments import FOLLOWER_ARGUMENTS, LaunchConfig, unknown_arguments
+from recorder_node.arguments import (
+    ARM_ARGUMENTS,
+    FOLLOWER_ARGUMENTS,
+    LEADER_ARGUMENTS,
+    LaunchConfig,
+    unknown_arguments,
+)
 from recorder_node.camera_plan import camera_nodes
 from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
@@ -23,6 +29,7 @@ from recorder_node.recording_checks import check_recording, root_problems
 from so101_driver import calibration
 from so101_driver.arm_config import FollowerConfig, LeaderConfig
 from so101_driver.parameters import Parameter, build, table
+from so101_driver.simulator import fault_spec
 from so101_driver.simulator.motion_file import load_motions
 
 T = TypeVar('T')
@@ -105,7 +112,8 @@ class Planner:
         self.problems += _port_problems(role, port, arm_id, file, self.sim)
         checked = None
         if arm_id or file:
-            checked = self.problems.of(partial(calibration.find, role, arm_id, file))
+            model = self.given.get('arm_model', calibration.SO101)
+            checked = self.problems.of(partial(calibration.find, role, arm_id, file, model))
         found = checked.source if checked else file
         wait_s = _SIM_PORT_WAIT_S if self.sim else 0.0
         parameters: dict[str, Any] = {
@@ -120,8 +128,10 @@ class Planner:
         # What is missing has been said already.
         named = {'port': port or '-', 'id': arm_id or ('' if file else '-'), 'calibration': found}
         filled: Any = self.config_of(_ARMS[role], **{**parameters, **named})
+        if filled is not None:
+            own = FOLLOWER_ARGUMENTS if role == 'follower' else LEADER_ARGUMENTS
+            parameters.update({name: getattr(filled, name) for name in (*ARM_ARGUMENTS, *own)})
         if role == 'follower' and filled is not None:
-            parameters.update({name: getattr(filled, name) for name in FOLLOWER_ARGUMENTS})
             # The unit of max_relative_target is that of the dataset.
             parameters['units'] = filled.units
         self.nodes.append(NodePlan(role, parameters, role))
@@ -135,9 +145,17 @@ class Planner:
             'episode_motion': self.launch.record,
             # Teaching begins with the arm where the operator's hand is.
             'follower_pose': 'start',
+            'faults': self.launch.sim_faults,
         }
         self.nodes.append(NodePlan('simulator', parameters, 'simulator'))
         self._check_motion(str(ports['follower_calibration']))
+        if self.launch.sim_faults:
+            self.problems.of(lambda: self._check_faults(ports))
+
+    def _check_faults(self, ports: Mapping[str, Any]) -> None:
+        files = {role: str(ports[f'{role}_calibration']) for role in _ARMS}
+        ids = {role: calibration.load(file).ids for role, file in files.items()}
+        fault_spec.parse(self.launch.sim_faults, ids)
 
     def _check_motion(self, file: str) -> None:
         """Read the whole motion: a row without numbers is better found now than in episode 7."""

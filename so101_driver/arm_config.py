@@ -52,7 +52,7 @@ class ArmConfig:
     disable_torque_on_disconnect: bool = param(
         True, "release the torque on an orderly end (LeRobot's name and default)"
     )
-    model: str = param(
+    arm_model: str = param(
         SO101, "whose folder of LeRobot's calibration files an id is looked up in", choices=MODELS
     )
     publish_velocity_effort: bool = param(

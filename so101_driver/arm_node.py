@@ -72,7 +72,7 @@ class ArmNode(Node):
         Raises:
             DriverError: when the arm cannot be used, in words.
         """
-        found = calibration.find(role, config.id, config.calibration, config.model)
+        found = calibration.find(role, config.id, config.calibration, config.arm_model)
         bus = ServoBus(config.port, config.baudrate, config.answer_timeout_s)
         arm = So101Arm(bus, found, config.options(role), self.now_ns)
         connect_within(arm, config.port_wait_s, self._stop.is_set)
