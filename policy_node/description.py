@@ -76,7 +76,9 @@ def locate(path: str | Path, revision: str | None = None) -> Path:
     """
     folder = Path(path).expanduser()
     if folder.is_dir():
-        return folder
+        inside = folder / 'pretrained_model'
+        # LeRobot's `checkpoints/last` holds it beside the state of training.
+        return inside if (inside / CONFIG).is_file() else folder
     if folder.is_file():
         words = 'is a file; give the folder that holds config.json and model.safetensors'
         if folder.suffix in _PICKLES:
@@ -94,11 +96,7 @@ def describe(folder: Path) -> Description:
         CheckpointError: when there is none, or it is not one of LeRobot 0.2 or later.
     """
     if not (folder / CONFIG).is_file():
-        words = f'holds no {CONFIG}'
-        inside = folder / 'pretrained_model'
-        if (inside / CONFIG).is_file():
-            words += f'; did you mean {inside}?'
-        raise CheckpointError(folder, [words + pickles(folder)])
+        raise CheckpointError(folder, [f'holds no {CONFIG}' + pickles(folder)])
     config = read_json(folder / CONFIG)
     if 'input_shapes' in config:
         raise CheckpointError(

@@ -44,10 +44,12 @@ def test_cameras_keep_the_order_of_the_file(new: Path) -> None:
 def test_there_is_nothing(tmp_path: Path) -> None:
     assert 'no such folder' in refusal(tmp_path / 'a' / 'b')
     assert 'holds no config.json' in refusal(tmp_path)
+
+
+def test_the_folder_around_it_will_do(old: Path, tmp_path: Path) -> None:
     (tmp_path / 'last').mkdir()
-    (tmp_path / 'last' / 'pretrained_model').mkdir()
-    (tmp_path / 'last' / 'pretrained_model' / 'config.json').write_text('{}')
-    assert f'did you mean {tmp_path}/last/pretrained_model' in refusal(tmp_path / 'last')
+    old.rename(tmp_path / 'last' / 'pretrained_model')
+    assert load(tmp_path / 'last').info.kind == 'act'
 
 
 def test_pickles_are_never_opened(old: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from bench.policy_fixtures import compare, is_fixture, materialize
 from policy_node.policy import Options
 from tests.unit.policy.conftest import FIXTURES
 
-NAMES = sorted(path.name for path in FIXTURES.iterdir())
+NAMES = sorted(path.name for path in FIXTURES.iterdir() if is_fixture(path))
 # A folder of more fixtures, where there is one.
 MORE = Path(os.environ.get('RECORDER_POLICY_FIXTURES', FIXTURES / 'none'))
 
