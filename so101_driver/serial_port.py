@@ -132,9 +132,7 @@ class SerialPort(scservo_sdk.PortHandler):
             self._wake_at(min(length, _LARGEST_VMIN))
             # poll counts milliseconds; rounding up keeps a short rest from becoming a spin.
             is_ready = self._poll.poll(int(timeout_s * 1000.0) + 1 if timeout_s > 0 else 0)
-            data = os.read(descriptor, length)
-        except BlockingIOError:
-            return b''
+            data = _read_available(descriptor, length)
         except _DEVICE_ERRORS as error:
             raise self._gone(error) from error
         if is_ready and not data:
@@ -180,6 +178,20 @@ class SerialPort(scservo_sdk.PortHandler):
 
     def _gone(self, error: Any) -> LinkError:
         return LinkError(f'{self.port_name}: the device is gone ({error})')
+
+
+def _read_available(descriptor: int, length: int) -> bytes:
+    """Read what is there, up to a length; the kernel hands out 64 bytes at a time."""
+    data = b''
+    while len(data) < length:
+        try:
+            piece = os.read(descriptor, length - len(data))
+        except BlockingIOError:
+            break
+        if not piece:
+            break
+        data += piece
+    return data
 
 
 def _open_problem(port_name: str, error: BaseException) -> str:
