@@ -52,7 +52,7 @@ class PolicyConfig:
         10.0, 'a network that needs longer stops the policy', unit='s', minimum=0.1, maximum=600.0
     )
     max_step_rad: float = param(
-        1.0,
+        2.0,
         'two actions in a row further apart stop the policy, each joint',
         unit='rad',
         minimum=0.001,

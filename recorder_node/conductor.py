@@ -326,6 +326,8 @@ class Conductor:
         if Action.OPEN in decision.actions:
             assert self.engine.running is not None
             self.deadline_ns = self.engine.running.end_ns
+        elif decision.state is State.RECORDING:
+            return
         elif decision.state is not State.RESET:
             self.deadline_ns = None
         elif Action.END in decision.actions:

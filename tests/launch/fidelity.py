@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pyarrow import feather
 
 from recorder_node.dataset.reader import Dataset
+from recorder_node.messages import NS
+from so101_driver import calibration, units
+from tests.conftest import JOINTS, REPOSITORY
+
+FOLLOWER = calibration.load(REPOSITORY / 'config' / 'sim' / 'follower.json')
 
 Array = NDArray[np.float64]
 
@@ -81,3 +89,59 @@ def match_frames(
         indices.append(index)
         quality.append(psnr(source[index], frame))
     return indices, quality
+
+
+def check_applied(root: Path, episode: int, mode: str, applied: dict[int, list[float]]) -> None:
+    """Every recorded action is one that the follower wrote, within one tick."""
+    stamps = feather.read_table(root / f'recorder/stamps/episode_{episode:06d}.feather')
+    recorded = column(root, 'action', episode)
+    known = 0
+    for row, stamp_ns in zip(recorded, stamps.column('action/stamp_ns').to_pylist(), strict=True):
+        if stamp_ns not in applied:
+            continue
+        known += 1
+        back = units.units_to_rad(row, JOINTS, mode, FOLLOWER)
+        ticks = np.abs(
+            units.rad_to_ticks(back, JOINTS, FOLLOWER)
+            - units.rad_to_ticks(applied[stamp_ns], JOINTS, FOLLOWER)
+        )
+        assert ticks.max() <= 1
+    assert known > 0.9 * len(recorded)
+
+
+class AppliedCommands:
+    """Listens to what the follower says it has written."""
+
+    def __init__(self, domain: int) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+        from sensor_msgs.msg import JointState
+
+        self.by_stamp: dict[int, list[float]] = {}
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        self._node = rclpy.create_node('listener', context=self._context)
+        self._node.create_subscription(
+            JointState, '/follower/applied_commands', self._on_command, 100
+        )
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._spin)
+        self._thread.start()
+
+    def _on_command(self, message: Any) -> None:
+        stamp = message.header.stamp
+        self.by_stamp[stamp.sec * NS + stamp.nanosec] = list(message.position)
+
+    def _spin(self) -> None:
+        while not self._ending.is_set():
+            self._executor.spin_once(timeout_sec=0.1)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._ending.set()
+        self._thread.join()
+        self._executor.shutdown()
+        self._node.destroy_node()
+        self._context.try_shutdown()

@@ -34,9 +34,11 @@ def environment(domain: int) -> dict[str, str]:
 
 
 class Launch:
-    """`ros2 launch recorder teleop_record.launch.py` with arguments."""
+    """`ros2 launch recorder` with a launch file and arguments."""
 
-    def __init__(self, folder: Path, **arguments: object) -> None:
+    def __init__(
+        self, folder: Path, file: str = 'teleop_record.launch.py', **arguments: object
+    ) -> None:
         self.folder = folder
         self.root = folder / 'ds'
         self.domain = next(_domains) % 100 + 1
@@ -46,7 +48,7 @@ class Launch:
             'num_episodes': 1, 'episode_time_s': 3.0, 'reset_time_s': 1.0, **arguments,
         }  # fmt: skip
         command = [
-            ROS2, 'launch', 'recorder', 'teleop_record.launch.py',
+            ROS2, 'launch', 'recorder', file,
             *(f'{name}:={value}' for name, value in values.items() if value is not None),
         ]  # fmt: skip
         with self.log_path.open('w') as log:

@@ -258,6 +258,16 @@ def test_a_take_is_marked_while_it_waits(make: Any, event: Event | None, word: s
     assert futures[0].result(timeout=20).report['outcome'] == word
 
 
+def test_a_mark_does_not_prolong_the_episode(make: Any) -> None:
+    bench = make(episode_time_s=1.0, reset_time_s=60.0)
+    bench.pass_time(0.05)
+    bench.pass_time(0.5)
+    bench.conductor.command(Event.MARK_FAILURE)
+    assert bench.conductor.deadline_ns is not None
+    bench.pass_time(1.0)
+    assert bench.state is State.RESET
+
+
 def test_at_the_end_the_videos_are_joined(make: Any) -> None:
     bench = make(reset_time_s=0.0)
     bench.pass_time(0.05)
