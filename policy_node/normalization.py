@@ -41,14 +41,25 @@ class Scaling:
 
     def normalize(self, x: Tensor) -> Tensor:
         """Return what the network sees, for values in dataset units (any leading axes)."""
-        y = (x - self.centre) / self.divisor
-        return y * self.gain - self.shift if self.shift else y
+        y = (x - self.centre).div_(self.divisor)
+        return y.mul_(self.gain).sub_(self.shift) if self.shift else y
 
     def unnormalize(self, y: Tensor) -> Tensor:
         """Return dataset units, for values of the network (any leading axes)."""
         if self.shift:
             y = (y + self.shift) / self.gain
         return y * self.span + self.centre
+
+    def of_rows(self, width: int) -> Scaling:
+        """Return the scaling of rows of pixels (width * 3,) from 0 to 255; only to normalise.
+
+        Tensors as long as a row are subtracted and divided eight times faster than three numbers
+        that repeat themselves.
+        """
+        centre, divisor = (
+            (tensor * 255).flatten().repeat(width) for tensor in (self.centre, self.divisor)
+        )
+        return dataclasses.replace(self, centre=centre, divisor=divisor)
 
     def to(self, device: torch.device) -> Scaling:
         """Return the same scaling with its tensors on a device."""

@@ -62,6 +62,11 @@ class TorchPolicy(abc.ABC):
             self.network.compile()
         processing = checkpoint.processing
         self._inputs = {k: s.to(self._device) for k, s in processing.inputs.items()}
+        self._rows = {
+            key: self._inputs[key].of_rows(feature.shape[2])
+            for key, feature in checkpoint.cameras.items()
+            if key in self._inputs
+        }
         self._action = processing.action
         given = {**processing.rename_map, **options.rename_map}
         arrives_as = {new: old for old, new in given.items()}
@@ -118,16 +123,21 @@ class TorchPolicy(abc.ABC):
                     f'"{name}" is {value.dtype} {list(value.shape)}, {feature.shape} is needed'
                 )
                 continue
-            value = as_floats(value.to(self._device))
-            if key in self._inputs:
-                value = self._inputs[key].normalize(value)
-            value = value.to(self._dtype)
+            value = self._scaled(key, value.to(self._device)).to(self._dtype)
             if feature.kind == VISUAL:
                 value = value[None].contiguous(memory_format=torch.channels_last)
             frame[key] = value
         if problems:
             raise InferenceError('the observation does not fit: ' + '; '.join(problems))
         return frame
+
+    def _scaled(self, key: str, value: Tensor) -> Tensor:
+        if key not in self._inputs:
+            return as_floats(value)
+        if value.dtype == torch.uint8:
+            rows = self._rows[key].normalize(value.flatten(1).to(torch.float32))
+            return rows.unflatten(1, (-1, 3)).permute(2, 0, 1)
+        return self._inputs[key].normalize(value.to(torch.float32))
 
 
 def _fits(value: Tensor, feature: Feature) -> bool:
