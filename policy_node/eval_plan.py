@@ -67,7 +67,7 @@ def _description(given: Mapping[str, str]) -> tuple[Description | None, list[str
     if not given.get('policy_path'):
         return None, []
     if importlib.util.find_spec('torch') is None:
-        return None, ['policies need PyTorch: pip install torch safetensors']
+        return None, ['policies need PyTorch: scripts/setup policy, or pip install torch']
     try:
         return describe(locate(given['policy_path'])), []
     except PolicyError as error:

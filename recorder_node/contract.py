@@ -120,9 +120,7 @@ class Contract:
 
     def observations(self) -> Contract:
         """Return the contract with only what a policy may see: its `observation` features."""
-        features = tuple(
-            f for f in self.features if f.name.startswith('observation') and f.sources
-        )
+        features = tuple(f for f in self.features if f.name.startswith('observation') and f.sources)
         return dataclasses.replace(self, features=features)
 
     def stored_as_images(self) -> Contract:

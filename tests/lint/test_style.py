@@ -130,10 +130,11 @@ def test_links_of_the_docs_lead_somewhere(page: str) -> None:
 
 
 def test_launch_arguments_of_the_readme_exist() -> None:
+    from policy_node.arguments import table_of_evaluation
     from recorder_node.arguments import table_of_arguments
 
     text = (REPOSITORY / 'README.md').read_text()
-    known = set(table_of_arguments())
+    known = set(table_of_arguments()) | set(table_of_evaluation())
     blocks = re.findall(r'```bash\n(.*?)```', text, re.DOTALL)
     used = {name for block in blocks for name in re.findall(r'\b(\w+):=', block)}
     assert used
