@@ -122,7 +122,9 @@ def _numbers(
     mean, variance = flat.mean(0), flat.var(0)
     found = []
     if have['count'].reshape(-1).tolist() != [rows]:
-        found.append(f'{where}/count is {have["count"].tolist()}, there are {rows} rows')
+        found.append(
+            f'{where}/count is {have["count"].astype(int).tolist()}, there are {rows} rows'
+        )
     for key, true, allowed in (
         ('min', flat.min(0), _TOLERANCE),
         ('max', flat.max(0), _TOLERANCE),
