@@ -6,6 +6,7 @@ commandable. Not locked: one thread owns an arm (see `control.py`).
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -27,7 +28,13 @@ from so101_driver.arm_reading import (
 )
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
-from so101_driver.errors import LinkError, NotActiveError, ServoError
+from so101_driver.errors import (
+    CalibrationError,
+    DriverError,
+    LinkError,
+    NotActiveError,
+    ServoError,
+)
 from so101_driver.joints import JOINTS, FloatArray
 from so101_driver.registers import Register
 from so101_driver.telemetry import Finding, ServoLimits, TelemetryLimits, judge
@@ -104,6 +111,7 @@ class So101Arm:
         self._speed_units = np.ones(len(JOINTS))
         self._reads = 0
         self._is_frozen = False
+        self._may_be_powered = False
         moves = self.options.role == arm_setup.FOLLOWER or self.options.reads_motion
         self._block_bytes = MOTION_BYTES if moves else POSITION_BYTES
 
@@ -137,10 +145,14 @@ class So101Arm:
             arm_setup.configure(self.bus, self.calibration, self.options.role, images)
             self._limits = [arm_setup.servo_limits(images[joint]) for joint in JOINTS]
             self._speed_units = np.array([arm_setup.speed_unit(images[joint]) for joint in JOINTS])
-            limp = self._power.limp()
+            torque = self._power.torque()
+        except (ServoError, CalibrationError) as error:
+            raise self._refusal(error) from error
         except BaseException:
             self.bus.close()
             raise
+        limp = [joint for joint in JOINTS if not torque.get(joint, False)]
+        self._may_be_powered = any(torque.values())
         self.state = ArmState.INACTIVE if limp else ArmState.ACTIVE
         self._is_frozen = False
         if self.options.role == arm_setup.FOLLOWER and 0 < len(limp) < len(JOINTS):
@@ -161,7 +173,7 @@ class So101Arm:
         """
         self._require_link()
         try:
-            return self._power.limp()
+            return tuple(joint for joint, is_on in self._power.torque().items() if not is_on)
         except LinkError:
             self.lose_link()
             raise
@@ -173,6 +185,7 @@ class So101Arm:
             ServoError: naming the joint that could not be powered; all others are released again.
         """
         self._require_link()
+        self._may_be_powered = True
         self._power.on()
         self.state = ArmState.ACTIVE
 
@@ -185,6 +198,7 @@ class So101Arm:
         self._require_link()
         self.state = ArmState.INACTIVE
         self._power.off()
+        self._may_be_powered = False
 
     def read(self) -> ArmReading:
         """Read all joints in one transaction.
@@ -268,17 +282,35 @@ class So101Arm:
     def close(self) -> None:
         """Release the torque if that is wanted, and close the port; closing twice is fine.
 
+        Where the link had been given up (one silent servo is enough) it is opened once more, so
+        that the motors that can be reached do not stay powered.
+
         Raises:
             ServoError: naming motors that could not be released; the port is closed all the same.
+            LinkError: when the port is gone, and motors may be powered.
         """
-        if self.state is ArmState.UNCONFIGURED:
-            return
+        wants = self.options.disable_torque_on_disconnect
+        releases = wants and (self._may_be_powered or self.state is not ArmState.UNCONFIGURED)
         try:
-            if self.options.disable_torque_on_disconnect:
-                self.disable()
+            if releases and not self.bus.is_open:
+                self.bus.open()
+            if releases:
+                self._power.off()
         finally:
+            self._may_be_powered = False
             self.state = ArmState.UNCONFIGURED
             self.bus.close()
+
+    def _refusal(self, error: DriverError) -> DriverError:
+        """Close the bus, and add to an error which motors hold all the same."""
+        powered: list[str] = []
+        with contextlib.suppress(LinkError):  # the error at hand says more
+            powered = [joint for joint, is_on in self._power.torque().items() if is_on]
+        self.bus.close()
+        if not powered:
+            return error
+        self._may_be_powered = True
+        return type(error)(f'{error}; still powered: {", ".join(powered)}')
 
     def _judge(self) -> None:
         limits = self.options.telemetry

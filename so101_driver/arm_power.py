@@ -55,10 +55,10 @@ class ArmPower:
             self._bus.sync_write(Register.GOAL_POSITION, goals)
         return [joint for joint, servo_id in self._servos if servo_id in found.missing]
 
-    def limp(self) -> tuple[str, ...]:
-        """Ask all servos for their torque, in one transaction; return the joints without."""
+    def torque(self) -> dict[str, bool]:
+        """Ask all servos for their torque, in one transaction; joints that answer, on or off."""
         found = self._bus.sync_read(self._ids, Register.TORQUE_ENABLE, 1).replies
-        return tuple(j for j, i in self._servos if i in found and found[i].data != _ON)
+        return {j: found[i].data == _ON for j, i in self._servos if i in found}
 
     def on(self) -> None:
         """Power every motor where it stands.

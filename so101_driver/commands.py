@@ -204,7 +204,7 @@ class CommandSources:
             self.reset(present_rad)
         with self._lock:
             assert self._goal is not None
-            elapsed_s = _LONGEST_STEP_S
+            elapsed_s = 0.0  # the first step after a reset stays where the arm is
             if self._last_step_ns is not None:
                 elapsed_s = min(max(now_ns - self._last_step_ns, 0) / _NS, _LONGEST_STEP_S)
             self._last_step_ns = now_ns

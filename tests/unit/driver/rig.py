@@ -127,14 +127,15 @@ class Rig:
 
     def assert_no_jump(self) -> None:
         """Fail when a joint was told to go further at once than the clamp allows."""
-        assert self.largest_steps_rad().max() <= LARGEST_STEP_RAD + 0.005
+        steps = self.largest_steps_rad()
+        assert steps.max() <= LARGEST_STEP_RAD + 0.005, steps
 
     def assert_nothing_invented(self) -> None:
         """Fail when a published pose is none that the arm can have had."""
         poses = np.array([state.positions_rad for state in self.output.states])
         assert poses.min() > -0.05
         assert poses.max() < 0.45
-        assert np.abs(np.diff(poses, axis=0)).max() < 0.3
+        assert np.abs(np.diff(poses, axis=0)).max() < 0.4
         assert not any(state.missing for state in self.output.states)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from so101_driver.arm import ArmState
 from so101_driver.calibration import Calibration
-from so101_driver.errors import NotActiveError, ServoError
+from so101_driver.errors import LinkError, NotActiveError, ServoError
 from so101_driver.frames import Instruction
 from so101_driver.gripper import GripperRelief
 from so101_driver.registers import Fault as ErrorBit
@@ -220,3 +220,27 @@ def test_flags_do_not_hide_behind_reads(waving: Rig, simulated: SimulatedBus) ->
     waving.until(lambda: waving.output.states[-1].errors[5] == ErrorBit.VOLTAGE.value)
     waving.until(lambda: waving.arm.memory.telemetry[5].voltage_v == pytest.approx(3.0))
     assert waving.follows()
+
+
+def test_stop_with_a_silent_servo_releases_the_others_and_says_so(
+    waving: Rig, simulated: SimulatedBus
+) -> None:
+    """The link was given up by then; motors that can be reached are released all the same."""
+    simulated.inject(Fault(FaultKind.SILENT, 2))
+    waving.until(lambda: waving.arm.state is ArmState.UNCONFIGURED)
+    waving.until(
+        lambda: any('still powered: shoulder_pan, elbow_flex' in r for r in waving.reports)
+    )
+    with pytest.raises(ServoError, match='may still be on at shoulder_lift'):
+        waving.thread.close()
+    assert [i for i, servo in simulated.servos.items() if servo.is_powered] == [2]
+
+
+def test_stop_without_the_port_says_that_nothing_was_released(
+    waving: Rig, simulated: SimulatedBus
+) -> None:
+    simulated.inject(Fault(FaultKind.UNPLUG))
+    waving.until(lambda: waving.arm.state is ArmState.UNCONFIGURED)
+    with pytest.raises(LinkError, match='no such device'):
+        waving.thread.close()
+    waving.thread.close()
