@@ -25,7 +25,7 @@ from recorder_node.recover import settle_unfinished
 from recorder_node.sampler import make_buffers
 from recorder_node.session import COMMANDS, FAULT, PUSH, Event, State
 from recorder_node.status_node import StatusPublisher
-from recorder_node.streams_node import StreamSubscriptions
+from recorder_node.streams_node import AdaptiveSubscription, StreamSubscriptions
 from recorder_node.take import leftovers
 from so101_driver.base_node import Stop, create_steady_timer, declare, run
 from so101_driver.errors import DriverError
@@ -69,6 +69,7 @@ class RecorderNode(Node):
         choice = choose_for(contract, config.vcodec, config.fps)
         self.get_logger().info(f'video: {choice.reason}')
         self._stop = stop
+        self._task: AdaptiveSubscription | None = None
         self._open_dataset(config, contract)
         buffers = make_buffers(contract, config.effective_row_delay_s + _HISTORY_S)
         self._streams = StreamSubscriptions(self, contract, buffers, converter, self._on_misfit)
@@ -113,13 +114,20 @@ class RecorderNode(Node):
         self.create_service(Trigger, f'~/{PUSH}', self._on_push, callback_group=commands)
         self.create_subscription(String, '~/command', self._on_command, 10, callback_group=commands)
         if task_topic:
-            self.create_subscription(String, task_topic, self._on_task, 10)
+            self._task = AdaptiveSubscription(
+                self, task_topic, 'std_msgs/msg/String', self._on_task, 10, commands
+            )
         for period_s, callback in (
             (_TICK_S, self._on_tick),
             (_STATUS_S, self._on_status_time),
-            (_REFRESH_S, self._streams.refresh),
+            (_REFRESH_S, self._refresh),
         ):
             create_steady_timer(self, period_s, callback, MutuallyExclusiveCallbackGroup())
+
+    def _refresh(self) -> None:
+        self._streams.refresh()
+        if self._task is not None:
+            self._task.refresh()
 
     def _greet(self, config: RecorderConfig) -> None:
         log, root = self.get_logger(), self._writer.root

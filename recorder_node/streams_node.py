@@ -9,7 +9,7 @@ from typing import Any
 
 from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from recorder_node.contract import IMAGE_TYPES, Contract
 from recorder_node.errors import StreamError
@@ -31,7 +31,8 @@ class AdaptiveSubscription:
     """Subscribes once a publisher exists; best effort when any publisher offers only that.
 
     A reliable subscription never hears a best-effort publisher, and nothing but a warning would
-    tell. `refresh` is called now and then and subscribes anew when the offers have changed.
+    tell. When all publishers keep their last messages for late listeners, they are asked for.
+    `refresh` is called now and then and subscribes anew when the offers have changed.
 
     The old subscription stays and is not listened to: to destroy one while an executor takes from
     it blocks its callback group for ever on Humble.
@@ -52,26 +53,28 @@ class AdaptiveSubscription:
         self._callback = callback
         self._depth = depth
         self._group = group
-        self._reliability: Any = None
+        self._wanted: Any = None
         self._subscriptions: dict[Any, Any] = {}
 
     def refresh(self) -> None:
         """Follow the publishers' offers."""
-        offers = [
-            info.qos_profile.reliability
-            for info in self._node.get_publishers_info_by_topic(self.topic)
-        ]
+        offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(self.topic)]
         if not offers:
             return
-        wanted = (
-            ReliabilityPolicy.BEST_EFFORT
-            if ReliabilityPolicy.BEST_EFFORT in offers
-            else ReliabilityPolicy.RELIABLE
-        )
-        self._reliability = wanted
+        reliability, durability = ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE
+        if any(offer.reliability == ReliabilityPolicy.BEST_EFFORT for offer in offers):
+            reliability = ReliabilityPolicy.BEST_EFFORT
+        if all(offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers):
+            durability = DurabilityPolicy.TRANSIENT_LOCAL
+        wanted = self._wanted = (reliability, durability)
         if wanted in self._subscriptions:
             return
-        profile = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=self._depth, reliability=wanted)
+        profile = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST,
+            depth=self._depth,
+            reliability=reliability,
+            durability=durability,
+        )
         self._subscriptions[wanted] = self._node.create_subscription(
             self._type,
             self.topic,
@@ -80,8 +83,8 @@ class AdaptiveSubscription:
             callback_group=self._group,
         )
 
-    def _receive(self, reliability: Any, message: Any) -> None:
-        if reliability == self._reliability:
+    def _receive(self, offered: Any, message: Any) -> None:
+        if offered == self._wanted:
             self._callback(message)
 
 

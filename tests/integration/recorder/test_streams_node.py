@@ -8,7 +8,7 @@ import pytest
 import rclpy
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
 from recorder_node.streams_node import AdaptiveSubscription
@@ -61,3 +61,25 @@ def test_a_best_effort_publisher_that_joins_is_heard_and_no_message_twice(node: 
     for _ in range(10):
         spun('')
     assert heard.count('three') == 1
+
+
+def test_what_a_publisher_keeps_for_late_listeners_is_heard(node: Node) -> None:
+    heard: list[str] = []
+    kept = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    node.create_publisher(String, TOPIC, kept).publish(String(data='said before'))
+    subscription = AdaptiveSubscription(
+        node,
+        TOPIC,
+        'std_msgs/msg/String',
+        lambda message: heard.append(message.data),
+        10,
+        MutuallyExclusiveCallbackGroup(),
+    )
+
+    def spun() -> bool:
+        subscription.refresh()
+        rclpy.spin_once(node, timeout_sec=0.02)
+        return bool(heard)
+
+    wait_until(spun, what='the message')
+    assert heard == ['said before']
