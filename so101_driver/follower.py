@@ -61,11 +61,13 @@ class Follower:
     def cycle(self, reading: ArmReading) -> None:
         """Publish what was measured, then command what the active source asks for.
 
-        A reading with silent joints is not published: its values are partly older than its stamp.
+        A reading with silent joints is neither published, its values are partly older than its
+        stamp, nor acted upon: the servos hold, and goals do not run ahead of a silent arm.
         A tripped joint keeps its pose until its fault is cleared; the others go on.
         """
-        if not reading.missing:
-            self._output.joint_states(reading)
+        if reading.missing:
+            return
+        self._output.joint_states(reading)
         if self.arm.state is not ArmState.ACTIVE:
             self._wants_reset = True
             return

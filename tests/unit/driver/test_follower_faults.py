@@ -143,6 +143,20 @@ def test_gripper_trips_without_relief_and_does_not_with_it(
     assert not any(errors)
 
 
+def test_an_arm_that_does_not_answer_is_not_commanded(
+    waving: Rig, simulated: SimulatedBus
+) -> None:
+    """Goals that run ahead of a silent arm would be told as applied, and be far away later."""
+    simulated.inject(Fault(FaultKind.SILENT, 4))
+    waving.until(lambda: waving.thread.problem == 'no answer from wrist_flex')
+    seen = len(waving.output.writes)
+    waving.until(lambda: waving.arm.state is ArmState.UNCONFIGURED)
+    assert len(waving.output.writes) == seen
+    simulated.clear_faults()
+    waving.until(waving.follows)
+    waving.assert_no_jump()
+
+
 def test_one_restarted_servo_stops_the_arm_and_is_named(
     waving: Rig, simulated: SimulatedBus
 ) -> None:

@@ -1,0 +1,103 @@
+"""Every fault in turn while a leader commands a follower: named, overcome, and never a jump."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
+
+from tests.integration.driver.test_driver_telemetry import Pair, latest
+
+MAX_VELOCITY_RAD_S = 3.0
+CLAMP_RAD = MAX_VELOCITY_RAD_S * 0.05
+ONE_TICK_RAD = 0.004
+
+PASSING = [
+    ({'kind': 'silent', 'servo': 'wrist_flex', 'for_s': 1.5}, 'wrist_flex (id 4) does not answer'),
+    ({'kind': 'unplug', 'for_s': 0.5}, 'no such device; is the arm plugged in'),
+    ({'kind': 'voltage', 'servo': 'gripper', 'value': 3.2, 'for_s': 1.5}, 'gripper: voltage'),
+    ({'kind': 'heat', 'servo': 2, 'value': 60, 'for_s': 1.5}, 'shoulder_lift: hotter than 55 C'),
+    ({'kind': 'power_cycle', 'for_s': 1.0}, 'no answer from shoulder_pan, shoulder_lift'),
+]
+TRIPPING = ('overload', 'current', 'encoder')
+NOISE = ('drop', 'corrupt', 'corrupt_length', 'garbage_before', 'wrong_id', 'duplicate', 'deaf')
+
+
+def worst_step(applied: list[Any]) -> float:
+    """Return the largest step (rad) between goals written one after the other.
+
+    A test that is slow to listen misses messages: where stamps lie apart, so may the goals.
+    """
+    goals = np.array([list(message.position) for message in applied])
+    pauses_s = np.diff([m.header.stamp.sec + m.header.stamp.nanosec * 1e-9 for m in applied])
+    steps = np.abs(np.diff(goals, axis=0)).max(axis=1)
+    return float((steps * np.minimum(0.05 / np.maximum(pauses_s, 0.05), 1.0)).max())
+
+
+def test_every_fault_in_turn(processes: Any, watcher: Any, tmp_path: Path) -> None:
+    pair = Pair(
+        processes,
+        tmp_path,
+        torque_on_reconnect=True,
+        max_velocity_rad_s=MAX_VELOCITY_RAD_S,
+        ramp_speed_rad_s=MAX_VELOCITY_RAD_S,
+    )
+    arrays = watcher.watch(DiagnosticArray, '/diagnostics')
+    states = watcher.watch(JointState, '/follower/joint_states')
+    applied = watcher.watch(JointState, '/follower/applied_commands')
+    faults = watcher.node.create_publisher(String, '/simulator/fault', 10)
+
+    def says(words: str) -> bool:
+        status = latest(arrays[-6:], 'follower: arm')
+        return status is not None and words in status.message
+
+    def order(**fault: object) -> None:
+        faults.publish(String(data=json.dumps(fault)))
+
+    def logged(words: str) -> bool:
+        return words in processes.output(pair.follower)
+
+    watcher.until(lambda: says('following leader'))
+    for kind in NOISE:
+        order(kind=kind, rate=0.01)
+    seen = len(states)
+    watcher.until(lambda: len(states) > seen + 200)
+    order(kind='clear')
+    assert 'no answer' not in processes.output(pair.follower)
+
+    for fault, words in PASSING:
+        order(**fault)
+        watcher.until(lambda words=words: logged(words))
+        watcher.until(lambda: says('following leader'))
+
+    for kind in TRIPPING:
+        order(kind=kind, servo='elbow_flex')
+        watcher.until(lambda kind=kind: says(f'elbow_flex: {kind}') and says('elbow_flex held'))
+        order(kind='clear')
+        watcher.until(
+            lambda: watcher.call(Trigger, '/follower/clear_fault', Trigger.Request()).success
+        )
+        watcher.until(lambda: says('following leader') and not says('held'))
+
+    order(kind='unplug', bus='leader', for_s=1.5)
+    watcher.until(lambda: says('holding: no command from leader'))
+    watcher.until(lambda: says('following leader'))
+
+    assert worst_step(applied) <= CLAMP_RAD + ONE_TICK_RAD
+    poses = np.array([list(state.position) for state in states])
+    stamps_s = np.array([s.header.stamp.sec + s.header.stamp.nanosec * 1e-9 for s in states])
+    pace = np.abs(np.diff(poses, axis=0)).max(axis=1) / np.maximum(np.diff(stamps_s), 0.01)
+    assert pace.max() < 5.0, 'no servo of this arm moves faster'
+
+    order(kind='silent', servo='shoulder_lift')
+    watcher.until(lambda: logged('shoulder_lift (id 2) does not answer'))
+    reply = watcher.call(SetBool, '/follower/set_torque', SetBool.Request(data=True))
+    assert not reply.success
+    assert processes.stop(pair.follower) == 1
+    assert 'torque may still be on at shoulder_lift (id 2)' in processes.output(pair.follower)
