@@ -76,9 +76,9 @@ def test_one_bad_packet_in_a_hundred_is_only_counted(
     ('fault', 'words'),
     [
         (Fault(FaultKind.SILENT, 3, for_s=0.15), 'no answer from elbow_flex'),
-        (Fault(FaultKind.SILENT, 3, for_s=1.5), 'elbow_flex (id 3) does not answer; check power'),
-        (Fault(FaultKind.SILENT, for_s=1.0), 'the 3-pin cable that leads to shoulder_pan'),
-        (Fault(FaultKind.WRONG_ID, 4, None, for_s=1.5), 'wrist_flex (id 4) answers with damaged'),
+        (Fault(FaultKind.SILENT, 3, for_s=1.8), 'elbow_flex (id 3) does not answer; check power'),
+        (Fault(FaultKind.SILENT, for_s=1.6), 'the 3-pin cable that leads to shoulder_pan'),
+        (Fault(FaultKind.WRONG_ID, 4, None, for_s=1.8), 'wrist_flex (id 4) answers with damaged'),
         (Fault(FaultKind.VOLTAGE, 2, for_s=0.3), 'shoulder_lift: voltage: the supply is outside'),
         (Fault(FaultKind.HEAT, 5, value=58.0, for_s=0.5), 'wrist_roll: hotter than 55 C'),
         (Fault(FaultKind.UNPLUG, for_s=0.2), 'no such device; is the arm plugged in'),
@@ -143,9 +143,7 @@ def test_gripper_trips_without_relief_and_does_not_with_it(
     assert not any(errors)
 
 
-def test_an_arm_that_does_not_answer_is_not_commanded(
-    waving: Rig, simulated: SimulatedBus
-) -> None:
+def test_an_arm_that_does_not_answer_is_not_commanded(waving: Rig, simulated: SimulatedBus) -> None:
     """Goals that run ahead of a silent arm would be told as applied, and be far away later."""
     simulated.inject(Fault(FaultKind.SILENT, 4))
     waving.until(lambda: waving.thread.problem == 'no answer from wrist_flex')
