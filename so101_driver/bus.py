@@ -23,7 +23,7 @@ from so101_driver.serial_port import DEFAULT_BAUDRATE, SerialPort
 DEFAULT_RETRIES = 2
 _SILENCE_S = 0.002
 _SETTLE_LIMIT_S = 0.05
-_GAP_S = 0.01  # within one answer: far above what servos and USB need, far below a silent servo's
+_GAP_S = 0.008  # within one answer: far above what servos and USB need, far below a silent servo's
 _RETURN_DELAY_S = 0.0005  # the longest that a servo may be told to wait before it answers
 _LITTLE_ENDIAN = 0
 _ANY_AMOUNT = 4096
@@ -232,10 +232,11 @@ class ServoBus:
                 # Once all bytes have come, some of them damaged, only stragglers can follow.
                 limit_s = wire_s + _GAP_S if parser.received < expected else _SILENCE_S
                 left_s = min(deadline - time.monotonic(), limit_s)
-                data = port.receive(max(parser.missing_bytes, 1), left_s)
-                if not data and (parser.received or time.monotonic() >= deadline):
-                    break
+                due = max(parser.missing_bytes, 1)
+                data = port.receive(due, left_s)
                 parser.feed(data)
+                if len(data) < due and (parser.received or time.monotonic() >= deadline):
+                    break
             parser.finish()
         finally:
             port.is_using = False
