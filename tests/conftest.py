@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from recorder_node.contract import Contract
 from recorder_node.contract_file import parse
@@ -19,6 +20,10 @@ from recorder_node.streams import Sample, StreamBuffer
 
 # Before anything imports rclpy; scripts/test sets it too, so that child processes agree.
 os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
+
+# A busy machine is no reason to fail.
+settings.register_profile('busy', deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile('busy')
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 T0_NS = 1_700_000_000 * NS
