@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import abc
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from recorder_node.background import be_nice
 from recorder_node.contract import Feature
 from recorder_node.depth_stats import DepthStats
 from recorder_node.errors import EncodeError
@@ -17,8 +17,6 @@ from recorder_node.spill import SpillQueue
 from recorder_node.stats import PictureStats, Stats
 
 _QUEUE_FRAMES = 30
-# Encoding waits for whatever controls the robot; frames that wait are kept.
-_NICENESS = 10
 
 
 class CameraWriter(abc.ABC):
@@ -96,7 +94,7 @@ class CameraWriter(abc.ABC):
         """Store frames until there are no more, counting them in `frames`."""
 
     def _run(self) -> None:
-        _yield_to_others()
+        be_nice()
         try:
             self._store(iter(self.queue.get, None))
         except Exception as error:  # handed to the next add() or to close()
@@ -116,11 +114,3 @@ def frame_stats(feature: Feature) -> PictureStats | DepthStats:
     if feature.depth is not None:
         return DepthStats(height, width, feature.depth.unit)
     return PictureStats(height, width)
-
-
-def _yield_to_others() -> None:
-    """Lower the priority of this thread and of those it starts; threads have their own on Linux."""
-    if sys.platform == 'linux':
-        thread = threading.get_native_id()
-        niceness = os.getpriority(os.PRIO_PROCESS, thread)
-        os.setpriority(os.PRIO_PROCESS, thread, max(niceness, _NICENESS))

@@ -19,7 +19,16 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node.codecs import CODECS, CPU_H264, DEPTH_CODEC, GOP, HARDWARE, Codec, missing
+from recorder_node.codecs import (
+    CODECS,
+    CPU_H264,
+    DEPTH_CODEC,
+    GOP,
+    HARDWARE,
+    Codec,
+    missing,
+    open_codec,
+)
 from recorder_node.contract import Contract, Feature
 from recorder_node.errors import ContractError, EncodeError
 from recorder_node.pictures import Picture
@@ -192,7 +201,7 @@ def _opened(codec: Codec, size: Size, fps: int) -> Any:
     context.framerate = fps
     context.gop_size = GOP
     context.options = {'g': str(GOP), **codec.options}
-    context.open()
+    open_codec(codec, context)
     return context
 
 

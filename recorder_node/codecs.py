@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Any
 
 import av
+
+from recorder_node.background import with_idle_threads
 
 # SVT-AV1 prints its settings to stderr unless told to report errors only.
 os.environ.setdefault('SVT_LOG', '1')
@@ -32,6 +35,7 @@ class Codec:
     name: str
     options: dict[str, str]
     pix_fmt: str = 'yuv420p'
+    is_hardware: bool = False
 
 
 def _x264(preset: str) -> Codec:
@@ -41,7 +45,7 @@ def _x264(preset: str) -> Codec:
 
 def _hardware(suffix: str, options: dict[str, str], pix_fmt: str = 'yuv420p') -> dict[str, Codec]:
     return {
-        f'{name}_{suffix}': Codec(f'{name}_{suffix}', name, {'bf': '0', **options}, pix_fmt)
+        f'{name}_{suffix}': Codec(f'{name}_{suffix}', name, {'bf': '0', **options}, pix_fmt, True)
         for name in ('h264', 'hevc')
     }
 
@@ -80,6 +84,18 @@ DEPTH_CODEC = Codec(
     },
     'gray12le',
 )
+
+
+def open_codec(codec: Codec, context: Any) -> None:
+    """Open an encoder's PyAV context; the threads of one on the processor stay in the background.
+
+    Raises:
+        av.FFmpegError: when it does not work here.
+    """
+    if codec.is_hardware:
+        context.open()
+    else:
+        with_idle_threads(context.open)
 
 
 def missing(codec: Codec) -> str:

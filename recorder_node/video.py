@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from recorder_node.camera_writer import CameraWriter
 from recorder_node.codecs import CODECS as CODECS
-from recorder_node.codecs import DEPTH_CODEC, GOP
+from recorder_node.codecs import DEPTH_CODEC, GOP, open_codec
 from recorder_node.codecs import Codec as Codec
 from recorder_node.contract import Feature
 from recorder_node.depth_stats import DepthStats
@@ -50,6 +50,7 @@ class VideoEncoder(CameraWriter):
     def _store(self, pictures: Iterator[Picture]) -> None:
         with av.open(str(self.path), 'w', format='mp4', options=_FRAGMENTED) as container:
             stream = self._stream(container)
+            open_codec(self._codec, stream.codec_context)
             for picture in pictures:
                 try:
                     frame = self._frame(picture)

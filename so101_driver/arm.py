@@ -115,8 +115,10 @@ class So101Arm:
         moves = self.options.role == arm_setup.FOLLOWER or self.options.reads_motion
         self._block_bytes = MOTION_BYTES if moves else POSITION_BYTES
 
-    def connect(self) -> None:
+    def connect(self, patience_s: float = 0.0) -> None:
         """Open the bus, hold still what is powered, check everything, configure.
+
+        Servos that are silent are asked again for `patience_s`.
 
         Afterwards the arm is active when every servo still has its torque (after a lost link the
         servos go on holding), else inactive.
@@ -136,7 +138,7 @@ class So101Arm:
                 # its weight, by the servos' steady error each time.
                 self._power.freeze()
                 self._is_frozen = True
-            images, self.warnings = arm_setup.inspect(self.bus, self.calibration)
+            images, self.warnings = arm_setup.inspect(self.bus, self.calibration, patience_s)
             if self.options.write_calibration:
                 arm_setup.write_calibration(self.bus, self.calibration, images)
                 images, _ = arm_setup.inspect(self.bus, self.calibration)

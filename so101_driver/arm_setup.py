@@ -7,7 +7,8 @@ should be is not touched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from so101_driver.bus import ServoBus
@@ -89,8 +90,12 @@ class Mismatch(NamedTuple):
         )
 
 
-def inspect(bus: ServoBus, calibration: Calibration) -> tuple[dict[str, Image], list[str]]:
+def inspect(
+    bus: ServoBus, calibration: Calibration, patience_s: float = 0.0
+) -> tuple[dict[str, Image], list[str]]:
     """Ask every servo who it is; return its registers by joint, and warnings.
+
+    Silent servos are asked again for `patience_s`.
 
     Warnings are faults and differing firmware, which LeRobot takes for missing servos or refuses.
 
@@ -100,15 +105,14 @@ def inspect(bus: ServoBus, calibration: Calibration) -> tuple[dict[str, Image], 
     problems, warnings = [], []
     images: dict[str, Image] = {}
     first_silent = ''
+    errors, damaged = _ping(bus, calibration.ids.values(), patience_s)
     for joint, servo_id in calibration.ids.items():
         name = f'{joint} (id {servo_id})'
-        damaged_before = bus.damaged_bytes
-        error = bus.ping(servo_id)
+        error = errors.get(servo_id)
         if error is None:
-            damaged = bus.damaged_bytes > damaged_before
             problems.append(
                 f'{name} answers with damaged bytes: perhaps two servos have its id'
-                if damaged
+                if servo_id in damaged
                 else f'{name} does not answer'
             )
             first_silent = first_silent or joint
@@ -134,6 +138,27 @@ def inspect(bus: ServoBus, calibration: Calibration) -> tuple[dict[str, Image], 
         listed = ', '.join(f'{joint} {version}' for joint, version in firmware.items())
         warnings.append(f'the servos have different firmware: {listed}')
     return images, warnings
+
+
+def _ping(
+    bus: ServoBus, ids: Collection[int], patience_s: float
+) -> tuple[dict[int, int], set[int]]:
+    """Return the error bytes of the servos that answer, and which others sent damaged bytes."""
+    errors: dict[int, int] = {}
+    damaged: set[int] = set()
+    end = time.monotonic() + patience_s
+    while True:
+        for servo_id in ids:
+            if servo_id in errors:
+                continue
+            damaged_before = bus.damaged_bytes
+            error = bus.ping(servo_id)
+            if error is not None:
+                errors[servo_id] = error
+            elif bus.damaged_bytes > damaged_before:
+                damaged.add(servo_id)
+        if len(errors) == len(ids) or time.monotonic() > end:
+            return errors, damaged
 
 
 def servo_limits(image: Image) -> ServoLimits:

@@ -23,6 +23,8 @@ _JOIN_TIMEOUT_S = 5.0
 _SILENCE_S = 0.5  # of a joint, after which the arm is checked from the beginning
 _POWER_CHECK_S = 1.0
 _ALARM_MEMORY_S = 5.0  # an alarm that returns sooner is the same one
+# A machine that has just started a whole session may hand answers over late.
+_START_PATIENCE_S = 3.0
 
 
 class ArmThread:
@@ -189,7 +191,7 @@ class ArmThread:
 
 
 def connect_within(arm: So101Arm, wait_s: float, stopped: Callable[[], bool]) -> None:
-    """Connect, waiting for a port that has not appeared yet.
+    """Connect, waiting for a port that has not appeared yet and for servos that are silent.
 
     Raises:
         LinkError: when it did not appear in time.
@@ -198,7 +200,7 @@ def connect_within(arm: So101Arm, wait_s: float, stopped: Callable[[], bool]) ->
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            arm.connect()
+            arm.connect(_START_PATIENCE_S)
             return
         except LinkError:
             if time.monotonic() >= deadline or stopped():

@@ -103,6 +103,12 @@ def test_every_identity_problem_at_once(arm: So101Arm, simulated: SimulatedBus) 
     assert not arm.bus.is_open
 
 
+def test_servo_that_is_slow_at_first_is_waited_for(arm: So101Arm, simulated: SimulatedBus) -> None:
+    simulated.inject(Fault(FaultKind.SILENT, servo_id=3, for_s=0.5))
+    arm.connect(patience_s=20.0)
+    assert arm.state is ArmState.INACTIVE
+
+
 def test_faulty_servo_is_a_warning_not_missing(arm: So101Arm, simulated: SimulatedBus) -> None:
     simulated.servos[3].health.forced = 0x01
     arm.connect()
