@@ -24,6 +24,7 @@ from recorder_node.finishing import Finishing
 from recorder_node.hub.pusher import FAILED, Pusher, PushState
 from recorder_node.log import Log
 from recorder_node.messages import NS
+from recorder_node.recording import Recording
 from recorder_node.session import Action, Decision, Event, Session, State
 from recorder_node.streams import StreamBuffer, why_not_fresh
 
@@ -89,6 +90,7 @@ class Conductor:
         self._closed = False
         self._started_ns = around.clock.steady_ns()
         self._warned_ns = self._started_ns
+        self._told_of: Recording | None = None
         self.session = Session(config.num_episodes, config.start == 'auto', self.gate)
         self.engine = Engine(
             contract,
@@ -190,8 +192,21 @@ class Conductor:
             self._finish()
 
     def check_disk(self) -> None:
-        """End the running take before the disk is full; to be called now and then."""
-        if self.session.state is State.RECORDING and (why := self._disk_low()):
+        """End the running take before the disk is full; to be called now and then.
+
+        Frames that begin to wait there for their encoder are told at once.
+        """
+        running = self.engine.running
+        if self.session.state is not State.RECORDING or running is None:
+            return
+        if running is not self._told_of and running.take.spilled_frames:
+            self._told_of = running
+            self.message = (
+                'frames wait on disk: the encoder is too slow; nothing is lost, but saving will '
+                'take longer; a cheaper vcodec or fewer cameras help'
+            )
+            self._around.log.warning(self.message)
+        if why := self._disk_low():
             self.fault(why)
 
     def gate(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from bisect import bisect_left, bisect_right
+from collections import deque
 from typing import NamedTuple
 
 import numpy as np
@@ -26,8 +27,9 @@ _PAUSE = 100
 # How much lateness carries over to the next sample; less than all, so that a rate slightly off
 # the promised one never adds up to a loss.
 _REMEMBERED = 0.8
-# Weight of one gap in the running mean of the period, where the contract does not tell it.
-_SMOOTHING = 0.02
+# Gaps that the period is estimated from, where the contract does not tell it: the mean of the
+# middle half, so that neither pauses nor bursts count.
+_GAPS = 32
 
 
 class Sample(NamedTuple):
@@ -87,6 +89,7 @@ class StreamBuffer:
         self._stamps: list[int] = []
         self._counters = Counters()
         self._period_ns = NS / source.rate_hz if source.rate_hz else 0.0
+        self._gaps: deque[int] = deque(maxlen=_GAPS)
         # How much of a period the last sample came early, against a regular beat.
         self._early = 0.0
 
@@ -180,16 +183,16 @@ class StreamBuffer:
 
     def _note_gap(self, gap_ns: int) -> None:
         """Count the periods that a gap spans more than one; a sample merely late takes it back."""
-        if self._period_ns <= 0:
-            self._period_ns = float(gap_ns)
-            return
+        if not self.source.rate_hz:
+            self._gaps.append(gap_ns)
+            ordered = sorted(self._gaps)
+            middle = ordered[len(ordered) // 4 : len(ordered) - len(ordered) // 4]
+            self._period_ns = sum(middle) / len(middle)
         missing = gap_ns / self._period_ns - 1 + self._early
         whole = round(missing) if abs(missing) > _LATE else 0
         self._early = (missing - whole) * _REMEMBERED
         if whole < _PAUSE:
             self._counters.lost = max(0, self._counters.lost + whole)
-        if not self.source.rate_hz and abs(missing) < _LATE:
-            self._period_ns += _SMOOTHING * (gap_ns - self._period_ns)
 
 
 def _picked(sample: Sample | None, t_ns: int) -> Pick | None:

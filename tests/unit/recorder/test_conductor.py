@@ -23,6 +23,7 @@ from recorder_node.session import Event, State
 from recorder_node.status import flatten, values_of
 from recorder_node.streams import Sample, StreamBuffer
 from recorder_node.take import leftovers
+from recorder_node.video import VideoEncoder
 from tests.conftest import FakeClock, picture, wait_until
 
 
@@ -157,6 +158,26 @@ def test_a_disk_that_fills_ends_the_take_with_its_rows(
     bench.pass_time(0.5)
     assert bench.conductor.command(Event.SAVE)[0].accepted
     assert 'only 99 MiB' in bench.conductor.command(Event.START)[0].reason
+
+
+def test_frames_that_wait_on_disk_are_told_once_in_a_take(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make()
+    may_encode = threading.Event()
+    real = VideoEncoder._frame
+    monkeypatch.setattr(VideoEncoder, '_frame', lambda *args: may_encode.wait() and real(*args))
+    bench.pass_time(0.05)
+    bench.pass_time(0.5)
+    bench.conductor.check_disk()
+    assert not any('wait on disk' in line for line in bench.log.lines)
+    bench.pass_time(1.2)
+    for _ in range(2):
+        bench.conductor.check_disk()
+    assert bench.state is State.RECORDING
+    assert sum('frames wait on disk' in line for line in bench.log.lines) == 1
+    assert 'frames wait on disk' in bench.conductor.message
+    may_encode.set()
 
 
 def test_a_save_that_fails_is_told_by_the_exit_code(

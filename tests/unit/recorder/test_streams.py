@@ -137,6 +137,23 @@ def test_losses_of_an_unknown_rate_are_counted_from_the_usual_period() -> None:
     assert stream.counters().lost == 2
 
 
+@pytest.mark.parametrize('first_ms', [0.2, 3, 90])
+def test_an_odd_beginning_does_not_set_the_usual_period(first_ms: float) -> None:
+    stream = buffer()
+    stream.push(sample(0))
+    for k in range(1000):
+        stream.push(sample(round((first_ms + k * 10) * MS)))
+    assert stream.counters().lost <= 9
+
+
+def test_pauses_and_bursts_do_not_change_the_usual_period() -> None:
+    stream = buffer()
+    stamps_ms = [*range(0, 300, 10), *range(300, 320), *range(1320, 3320, 10)]
+    for stamp_ms in stamps_ms:
+        stream.push(sample(stamp_ms * MS))
+    assert stream.counters().lost <= 100, 'the pause of a second, at the very most'
+
+
 @given(st.lists(st.floats(0, 0.7), min_size=50, max_size=200))
 def test_jitter_is_no_loss(jitter: list[float]) -> None:
     stream = buffer(rate_hz=100.0)
