@@ -1,4 +1,4 @@
-"""Plans of launch files that start arms alone: one pair in a namespace, or two pairs.
+"""Plans of launch files with one pair of arms in a namespace, or two pairs, recorded or not.
 
 Everything of all pairs is checked before the first node exists.
 """
@@ -29,7 +29,9 @@ _SHARED = (
     'leader_motion_units', 'seed', 'sim_faults', *ARM_ARGUMENTS, *FOLLOWER_ARGUMENTS,
     *LEADER_ARGUMENTS,
 )  # fmt: skip
-_FIXED = {'record': 'false', 'console': 'false'}
+_CONTRACT = 'bimanual_so101.yaml'
+# What the drawn cameras show: the table of one arm.
+_SHOWN = '/left/follower/joint_states'
 
 
 def pair_arguments() -> dict[str, Parameter]:
@@ -54,6 +56,15 @@ def bimanual_arguments() -> dict[str, Parameter]:
     return {**arguments, **{name: known[name] for name in _SHARED}}
 
 
+def bimanual_record_arguments() -> dict[str, Parameter]:
+    """Return the arguments of two pairs whose takes are recorded."""
+    own = bimanual_arguments()
+    of_one_pair = {f'{role}_{key}' for role in ('follower', 'leader') for key in _OF_EACH_ARM}
+    known = table_of_arguments()
+    others = {name: known[name] for name in known if name not in of_one_pair and name != 'record'}
+    return {**own, **others}
+
+
 def plan_pair(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[NodePlan]:
     """Check the arguments of one pair and return its nodes.
 
@@ -74,24 +85,51 @@ def plan_bimanual(given: Mapping[str, str], share: Path, top_level: bool = True)
         ConfigError: with every problem of both.
     """
     problems = Problems(unknown_arguments(given, bimanual_arguments()) if top_level else [])
+    nodes = _both_sides(given, share, problems, record=False)
+    problems.raise_if_any()
+    return nodes
+
+
+def plan_bimanual_record(
+    given: Mapping[str, str], share: Path, top_level: bool = True
+) -> list[NodePlan]:
+    """Check the arguments of two pairs, cameras and recorder, and return their nodes.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    known = bimanual_record_arguments()
+    given = {**given, 'contract': given.get('contract') or str(share / 'config' / _CONTRACT)}
+    planner = Planner(given, share, known, top_level)
+    planner.nodes += _both_sides(given, share, planner.problems, record=True)
+    planner.add_recording()
+    planner.add_cameras(joint_states_topic=_SHOWN)
+    planner.add_recorder()
+    return planner.finish()
+
+
+def _both_sides(
+    given: Mapping[str, str], share: Path, problems: Problems, record: bool
+) -> list[NodePlan]:
     nodes: list[NodePlan] = []
     for side in SIDES:
-        values = {name: text for name, text in given.items() if name in _SHARED}
+        values = {name: text for name, text in given.items() if name in (*_SHARED, 'units')}
         for role in ('follower', 'leader'):
             arm_id = given.get(f'{role}_id', '')
             values[f'{role}_id'] = f'{arm_id}_{side}' if arm_id else ''
             for key in ('port', 'calibration'):
                 values[f'{role}_{key}'] = given.get(f'{side}_{role}_{key}', '')
         try:
-            nodes += _pair(values, share, side)
+            nodes += _pair(values, share, side, record)
         except ConfigError as error:
             problems += [f'{side}: {text}' for text in error.problems]
-    problems.raise_if_any()
     return nodes
 
 
-def _pair(given: Mapping[str, str], share: Path, namespace: str) -> list[NodePlan]:
-    values = {**given, **_FIXED}
+def _pair(
+    given: Mapping[str, str], share: Path, namespace: str, record: bool = False
+) -> list[NodePlan]:
+    values = {**given, 'record': str(record).lower()}
     if given.get('hardware') == 'sim':
         # The bench of each namespace is one of its own.
         bench = Path(tempfile.gettempdir()) / f'so101_sim_{os.getpid()}' / (namespace or 'pair')

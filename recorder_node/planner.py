@@ -25,7 +25,7 @@ from recorder_node.camera_plan import camera_nodes
 from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
 from recorder_node.node_plan import NodePlan, Problems, absolute, values_of
-from recorder_node.recording_checks import check_recording, root_problems
+from recorder_node.recording_checks import check_recording, root_problems, unfilled_fields
 from so101_driver import calibration
 from so101_driver.arm_config import FollowerConfig, LeaderConfig
 from so101_driver.parameters import Parameter, build, table
@@ -81,10 +81,9 @@ class Planner:
 
     @property
     def calibration(self) -> str:
-        """The follower's calibration file, once the arms are planned."""
-        return next(
-            (str(n.parameters['calibration']) for n in self.nodes if n.name == 'follower'), ''
-        )
+        """The follower's calibration file, once the arms are planned; '' when there are several."""
+        followers = [node for node in self.nodes if node.executable == 'follower']
+        return str(followers[0].parameters['calibration']) if len(followers) == 1 else ''
 
     def add_arms(self, roles: Sequence[str], **follower: Any) -> None:
         """Plan arms, and the simulator behind them; `follower` are further parameters of it."""
@@ -181,12 +180,13 @@ class Planner:
         if contract is not None and names is not None:
             self.contract = self.problems.of(lambda: contract.with_cameras(names))
 
-    def add_cameras(self) -> None:
-        """Plan the cameras of the contract that are ours."""
+    def add_cameras(self, **fixed: Any) -> None:
+        """Plan the cameras of the contract that are ours; `fixed` are parameters of them all."""
         if self.contract is not None:
-            self.nodes += camera_nodes(
+            nodes = camera_nodes(
                 self.launch, self.share, self.contract, self.recorder, self.problems
             )
+            self.nodes += [n._replace(parameters={**fixed, **n.parameters}) for n in nodes]
 
     def add_recorder(self) -> None:
         """Plan the recorder, and the console beside it."""
@@ -194,6 +194,7 @@ class Planner:
             return
         if self.contract is not None:
             check_recording(self.contract, self.recorder, self.problems)
+            self.problems += unfilled_fields(self.contract, self.nodes)
         self.nodes.append(NodePlan('recorder', values_of(self.recorder), 'recorder'))
         if self.launch.console:
             self.nodes.append(NodePlan('console', {}, 'console', needed=False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from recorder_node.codec_choice import check_depth, choose_for
 from recorder_node.config import RecorderConfig
@@ -10,7 +10,7 @@ from recorder_node.contract import Contract
 from recorder_node.dataset import layout
 from recorder_node.dataset.writer import describe, resume_problems
 from recorder_node.messages import load_units
-from recorder_node.node_plan import Problems
+from recorder_node.node_plan import NodePlan, Problems
 from so101_driver.parameters import TRUE_WORDS
 
 
@@ -35,3 +35,19 @@ def check_recording(contract: Contract, recorder: RecorderConfig, problems: Prob
     if recorder.resume and (root / layout.INFO).is_file():
         description = describe(stored, recorder.fps, recorder.codebase_version)
         problems += resume_problems(root, description)
+
+
+def unfilled_fields(contract: Contract, nodes: Iterable[NodePlan]) -> list[str]:
+    """Say which velocities and efforts of the contract the planned arms do not publish."""
+    silent = {
+        '/'.join(('', *filter(None, (node.namespace, node.name)), 'joint_states'))
+        for node in nodes
+        if node.parameters.get('publish_velocity_effort') is False
+    }
+    return [
+        f'feature "{feature.name}": {source.topic} has no {source.field} unless '
+        'publish_velocity_effort:=true'
+        for feature in contract.features
+        for source in feature.sources
+        if source.topic in silent and source.field != 'position'
+    ]

@@ -8,7 +8,14 @@ import pytest
 
 from recorder_node import contract_file
 from recorder_node.arguments import default_text
-from recorder_node.arms_plan import bimanual_arguments, pair_arguments, plan_bimanual, plan_pair
+from recorder_node.arms_plan import (
+    bimanual_arguments,
+    bimanual_record_arguments,
+    pair_arguments,
+    plan_bimanual,
+    plan_bimanual_record,
+    plan_pair,
+)
 from so101_driver.errors import ConfigError
 
 SHARE = Path(__file__).parents[3]
@@ -58,3 +65,37 @@ def test_the_contract_of_two_arms_is_valid() -> None:
     names = features['action'].names
     assert len(names) == 12
     assert (names[0], names[-1]) == ('left_shoulder_pan.pos', 'right_gripper.pos')
+
+
+def test_two_pairs_are_recorded_by_one_recorder(tmp_path: Path) -> None:
+    arguments = bimanual_record_arguments()
+    words = {'repo_id': 'me/two', 'single_task': 'fold', 'root': str(tmp_path / 'ds')}
+    nodes = plan_bimanual_record(defaults(arguments, hardware='sim', **words), SHARE)
+    names = [(node.namespace, node.name) for node in nodes]
+    assert names[-4:] == [('cameras', 'front'), ('cameras', 'wrist'), ('', 'recorder'),
+                          ('', 'console')]  # fmt: skip
+    assert len(names) == 10
+    recorder = nodes[-2].parameters
+    assert recorder['contract'].endswith('bimanual_so101.yaml')
+    assert nodes[-4].parameters['joint_states_topic'] == '/left/follower/joint_states'
+    simulators = [node for node in nodes if node.executable == 'simulator']
+    assert all(node.parameters['episode_motion'] for node in simulators)
+
+
+def test_everything_wrong_with_two_recorded_pairs_is_listed() -> None:
+    arguments = bimanual_record_arguments()
+    given = defaults(arguments, follower_id='duo', leader_id='duo', units='range_m100_100', fps='0')
+    with pytest.raises(ConfigError) as caught:
+        plan_bimanual_record({**given, 'follower_port': '/dev/x'}, SHARE)
+    text = '\n'.join(caught.value.problems)
+    for part in ('unknown argument "follower_port"', 'left: follower_port is missing', 'repo_id',
+                 'right: no calibration file for leader "duo_right"', 'fps'):  # fmt: skip
+        assert part in text
+
+
+def test_units_that_need_a_calibration_are_refused_for_two_arms(tmp_path: Path) -> None:
+    arguments = bimanual_record_arguments()
+    words = {'repo_id': 'me/two', 'single_task': 'fold', 'root': str(tmp_path / 'ds')}
+    given = defaults(arguments, hardware='sim', units='range_m100_100', **words)
+    with pytest.raises(ConfigError, match='calibration'):
+        plan_bimanual_record(given, SHARE)

@@ -13,6 +13,14 @@ from tests.conftest import REPOSITORY
 
 DEFAULTS = {name: default_text(p.default) for name, p in table_of_arguments().items()}
 
+VELOCITY = """
+  observation.velocity:
+    topic: /follower/joint_states
+    type: sensor_msgs/msg/JointState
+    joints: [shoulder_pan, gripper]
+    field: velocity
+"""
+
 
 def given(tmp_path: Path, **arguments: str) -> dict[str, str]:
     base = {
@@ -159,3 +167,16 @@ def test_a_foreign_contract_starts_no_camera_of_ours(tmp_path: Path) -> None:
 def test_every_argument_has_a_meaning() -> None:
     for name, parameter in table_of_arguments().items():
         assert len(parameter.spec.meaning) > 10, name
+
+
+def test_velocities_that_no_arm_publishes_are_refused(tmp_path: Path) -> None:
+    text = (REPOSITORY / 'config' / 'so101.yaml').read_text()
+    file = tmp_path / 'contract.yaml'
+    file.write_text(text + VELOCITY)
+    arguments = given(tmp_path, contract=str(file))
+    assert (
+        'feature "observation.velocity": /follower/joint_states has no velocity unless '
+        'publish_velocity_effort:=true'
+    ) in refused(arguments)
+    nodes = by_name(plan({**arguments, 'publish_velocity_effort': 'true'}, REPOSITORY))
+    assert nodes['follower'].parameters['publish_velocity_effort'] is True
