@@ -172,6 +172,8 @@ def test_frames_that_wait_on_disk_are_told_once_in_a_take(
     bench.conductor.check_disk()
     assert not any('wait on disk' in line for line in bench.log.lines)
     bench.pass_time(1.2)
+    recording = bench.conductor.engine.running
+    wait_until(lambda: recording.take.spilled_frames > 0, what='frames on disk')
     for _ in range(2):
         bench.conductor.check_disk()
     assert bench.state is State.RECORDING
