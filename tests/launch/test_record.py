@@ -94,6 +94,18 @@ def test_replayed_motions_become_a_dataset(tmp_path: Path, mode: str) -> None:
     check_pictures(session.root, frames(tmp_path / 'camera.mp4'))
 
 
+def test_two_pairs_of_arms_become_one_dataset(tmp_path: Path) -> None:
+    with launched(tmp_path, file='bimanual_record.launch.py', episode_time_s=3) as session:
+        assert session.wait() == 0, session.log
+    assert Checker(session.root).run() == []
+    info = json.loads((session.root / 'meta/info.json').read_text())
+    names = info['features']['action']['names']
+    assert [names[0], names[-1]] == ['left_shoulder_pan.pos', 'right_gripper.pos']
+    actions = column(session.root, 'action', 0)
+    assert actions.shape == (90, 12)
+    assert (np.ptp(actions, axis=0) > 0.5).all(), 'both arms move in all joints'
+
+
 def check_pictures(root: Path, source: list[np.ndarray]) -> None:
     """Every row shows a frame of the source, and they go forward."""
     for camera in ('front', 'wrist'):

@@ -180,3 +180,11 @@ def test_velocities_that_no_arm_publishes_are_refused(tmp_path: Path) -> None:
     ) in refused(arguments)
     nodes = by_name(plan({**arguments, 'publish_velocity_effort': 'true'}, REPOSITORY))
     assert nodes['follower'].parameters['publish_velocity_effort'] is True
+
+
+def test_a_wrong_argument_of_the_launch_hides_no_other_problem(tmp_path: Path) -> None:
+    text = refused(given(tmp_path, hardware='simm', fps='0', repo_id=''))
+    for part in ('hardware: "simm"', 'fps', 'repo_id'):
+        assert part in text
+    text = refused(given(tmp_path, hardware='simm', record='false', repo_id=''))
+    assert 'repo_id' not in text
