@@ -228,7 +228,7 @@ def configure(
                 values |= _FOLLOWER_GRIPPER
         store(bus, servo_id, joint, values, image)
         if image[Register.ACCELERATION] != _ACCELERATION:
-            _write_verified(bus, servo_id, joint, Register.ACCELERATION, _ACCELERATION)
+            write_verified(bus, servo_id, joint, Register.ACCELERATION, _ACCELERATION)
 
 
 def store(
@@ -247,17 +247,22 @@ def store(
         return
     if any(register in _MOVES_THE_FRAME for register in differing):
         bus.write(servo_id, Register.TORQUE_ENABLE, 0, _SETUP_RETRIES)
-    _write_verified(bus, servo_id, joint, Register.LOCK, 0)
+    write_verified(bus, servo_id, joint, Register.LOCK, 0)
     try:
         for register, value in differing.items():
-            _write_verified(bus, servo_id, joint, register, value)
+            write_verified(bus, servo_id, joint, register, value)
     finally:
         bus.write(servo_id, Register.LOCK, 1, _SETUP_RETRIES)
 
 
-def _write_verified(
+def write_verified(
     bus: ServoBus, servo_id: int, joint: str, register: Register, value: int
 ) -> None:
+    """Write one register and read it back.
+
+    Raises:
+        ServoError: naming joint, register and both values when it was not taken.
+    """
     bus.write(servo_id, register, value, _SETUP_RETRIES)
     found = bus.read(servo_id, register, _SETUP_RETRIES)
     if found == value:

@@ -27,6 +27,7 @@ SO100 = 'so100'
 MODELS = (SO101, SO100)
 """Arms whose joints, servos and units are the same; only LeRobot's old folders differ."""
 
+_MODE = 0o644  # others on this machine may use the arm too
 _FOLDERS = {'follower': 'robots', 'leader': 'teleoperators'}
 _LIST_STYLE_KEYS = {'homing_offset', 'drive_mode', 'start_pos', 'end_pos', 'calib_mode'}
 
@@ -217,7 +218,18 @@ def save(calibration: Calibration, path: str | Path) -> None:
             json.dump(content, file, indent=4)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+            os.fchmod(file.fileno(), _MODE)
+        rename(Path(temporary), path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def rename(source: Path, target: Path) -> None:
+    """Put a complete file into the place of another, durably."""
+    source.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
