@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -13,7 +11,6 @@ from numpy.typing import NDArray
 from pyarrow import feather
 
 from recorder_node.dataset.reader import Dataset
-from recorder_node.messages import NS
 from so101_driver import calibration, units
 from tests.conftest import JOINTS, REPOSITORY
 
@@ -107,41 +104,3 @@ def check_applied(root: Path, episode: int, mode: str, applied: dict[int, list[f
         )
         assert ticks.max() <= 1
     assert known > 0.9 * len(recorded)
-
-
-class AppliedCommands:
-    """Listens to what the follower says it has written."""
-
-    def __init__(self, domain: int) -> None:
-        import rclpy
-        from rclpy.executors import SingleThreadedExecutor
-        from sensor_msgs.msg import JointState
-
-        self.by_stamp: dict[int, list[float]] = {}
-        self._context = rclpy.Context()
-        rclpy.init(context=self._context, domain_id=domain)
-        self._node = rclpy.create_node('listener', context=self._context)
-        self._node.create_subscription(
-            JointState, '/follower/applied_commands', self._on_command, 100
-        )
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._spin)
-        self._thread.start()
-
-    def _on_command(self, message: Any) -> None:
-        stamp = message.header.stamp
-        self.by_stamp[stamp.sec * NS + stamp.nanosec] = list(message.position)
-
-    def _spin(self) -> None:
-        while not self._ending.is_set():
-            self._executor.spin_once(timeout_sec=0.1)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._ending.set()
-        self._thread.join()
-        self._executor.shutdown()
-        self._node.destroy_node()
-        self._context.try_shutdown()

@@ -13,7 +13,8 @@ from recorder_node.dataset.check import Checker
 from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.sidecars import reports
 from tests.conftest import wait_until
-from tests.launch.fidelity import AppliedCommands, check_applied, column
+from tests.launch.fidelity import check_applied, column
+from tests.launch.listening import Listener
 from tests.launch.session import launched
 
 SMALL = {
@@ -31,19 +32,16 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_evaluation_becomes_a_dataset(tmp_path: Path, checkpoint: Path) -> None:
-    with launched(
-        tmp_path,
-        policy_path=checkpoint,
-        num_episodes=2,
-        episode_time_s=4,
-        max_step_rad='9.0',
-        **EVALUATION,
-    ) as session:
-        listener = AppliedCommands(session.domain)
+    with (
+        launched(
+            tmp_path, policy_path=checkpoint, num_episodes=2, episode_time_s=4,
+            max_step_rad='9.0', **EVALUATION,
+        ) as session,
+        Listener(session.domain) as listener,
+    ):  # fmt: skip
         session.wait_for('the policy drives the arm')
         assert 'success=True' in session.call('mark_success')
         assert session.wait() == 0, session.log
-        listener.close()
     assert Checker(session.root).run() == []
     dataset = Dataset(session.root)
     assert [episode.length for episode in dataset.episodes] == [120, 120]

@@ -19,7 +19,6 @@ from so101_driver.coded_picture import decode
 from tests.conftest import JOINTS
 from tests.launch.fidelity import (
     FOLLOWER,
-    AppliedCommands,
     best_lag,
     check_applied,
     column,
@@ -27,6 +26,7 @@ from tests.launch.fidelity import (
     frames,
     match_frames,
 )
+from tests.launch.listening import Listener
 from tests.launch.session import launched
 
 
@@ -76,11 +76,8 @@ def test_replayed_motions_become_a_dataset(tmp_path: Path, mode: str) -> None:
         camera_source='camera.mp4', num_episodes=2, episode_time_s=4, reset_time_s=3, units=mode,
     ) as session:  # fmt: skip
         session.wait_for('connected')
-        listener = AppliedCommands(session.domain)
-        try:
+        with Listener(session.domain) as listener:
             assert session.wait() == 0, session.log
-        finally:
-            listener.close()
     assert Checker(session.root).run() == []
     for episode, source in enumerate(motions):
         if mode == 'degrees':
