@@ -96,6 +96,9 @@ class Fault(Enum):
     OVERLOAD = 0x20
 
 
+BAUDRATES = (1_000_000, 500_000, 250_000, 128_000, 115_200, 76_800, 57_600, 38_400)
+"""Bits per second by the code in `BAUD_RATE` (vendor)."""
+
 PHASE_FINE_SPEED = 0x04
 """Bit 2 of `PHASE`: speeds count single ticks/s, otherwise `COARSE_SPEED_TICKS_S` (vendor)."""
 

@@ -17,6 +17,7 @@ import scservo_sdk
 import serial
 
 from so101_driver.errors import LinkError
+from so101_driver.registers import BAUDRATES
 
 DEFAULT_BAUDRATE = 1_000_000
 BITS_PER_BYTE = 10
@@ -65,6 +66,10 @@ class SerialPort(scservo_sdk.PortHandler):
         if not super().openPort():
             raise LinkError(f'{self.port_name}: baud rate {self.baudrate} is not supported')
         return True
+
+    def getCFlagBaud(self, baudrate: int) -> int:  # noqa: N802
+        """Return a speed that can be set, or -1; the SDK's list lacks one that servos have."""
+        return baudrate if baudrate in BAUDRATES else int(super().getCFlagBaud(baudrate))
 
     def setupPort(self, cflag_baud: int) -> bool:  # noqa: N802
         """Open the device at a speed that the SDK has accepted."""

@@ -63,6 +63,7 @@ class SimulatedBus:
         paced: Keep the line busy for as long as a 1 Mbps wire would be, in both directions.
         seed: Seed of random faults.
         turnaround_s: Pause before each answer on a paced line.
+        matches_speed: A servo hears only a host whose speed is its own.
         strict: Count the host's transmissions during an answer; `check` raises for them.
     """
 
@@ -75,6 +76,7 @@ class SimulatedBus:
         seed: int = 0,
         turnaround_s: float = 0.00002,
         strict: bool = False,
+        matches_speed: bool = False,
     ) -> None:
         now_ns = time.monotonic_ns()
         self.line = PseudoTerminal(link)
@@ -85,6 +87,7 @@ class SimulatedBus:
         self.strict = strict
         self._order = [self.servos[setup.id] for setup in setups]
         self._hand = hand
+        self._matches_speed = matches_speed
         self._byte_time_s = BITS_PER_BYTE / DEFAULT_BAUDRATE if paced else 0.0
         self._turnaround_s = turnaround_s
         self._line_free_s = 0.0
@@ -177,6 +180,8 @@ class SimulatedBus:
             self.requests += 1
             now_ns = time.monotonic_ns()
             self._move_by_hand(now_ns)
+            if self._matches_speed:
+                self._responder.line_speed = self.line.speed()
             answers = self._responder.answer(request, now_ns)
         sent = len(request.parameters) + OVERHEAD
         due_s = max(arrived_s, self._line_free_s) + sent * self._byte_time_s

@@ -5,10 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import struct
 import tty
 from pathlib import Path
 
 from so101_driver.errors import LinkError
+
+_TCGETS2 = 0x802C542A  # as tcgetattr, but with speeds that are not in POSIX
+_TERMIOS2 = struct.Struct('4I20x2I')
 
 
 class PseudoTerminal:
@@ -71,6 +75,14 @@ class PseudoTerminal:
             return True
         fcntl.flock(self._slave, fcntl.LOCK_UN)
         return False
+
+    def speed(self) -> int:
+        """Return the speed (bits per second) that the host has set; 0 without a device."""
+        if self._slave < 0:
+            return 0
+        settings = bytearray(_TERMIOS2.size)
+        fcntl.ioctl(self._slave, _TCGETS2, settings)
+        return int(_TERMIOS2.unpack(settings)[-1])
 
     def receive(self, timeout_s: float | None = None) -> bytes:
         """Wait for bytes from the host; nothing when the time is over or `wake` was called."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from so101_driver.frames import BROADCAST_ID, HEADER, OVERHEAD, Instruction, checksum, frame
+from so101_driver.registers import BAUDRATES, Register
 from so101_driver.simulator.faults import Answer, FaultPlan
 from so101_driver.simulator.servo import SimulatedServo
 
@@ -58,20 +59,29 @@ class Responder:
     def __init__(self, servos: Mapping[int, SimulatedServo], faults: FaultPlan) -> None:
         self._servos = servos
         self._faults = faults
+        self.line_speed: int | None = None
+        """What servos of other speeds cannot hear (bits per second); None = all hear."""
 
     def answer(self, request: Request, now_ns: int) -> list[Answer]:
         """Do what the request asks and return the answers in the order of the line."""
-        return [
-            self._faults.apply(servo.id, request.code, frame(servo.id, servo.error, data))
-            for servo, data in self._replies(request, now_ns)
-        ]
+        frames: list[tuple[int, bytes]] = []
+        for servo_id, servo, data in self._replies(request, now_ns):
+            answer = frame(servo_id, servo.error, data)
+            if frames and frames[-1][0] == servo_id:
+                # Two servos of one id talk at the same time: low wins on the wire.
+                answer = bytes(a & b for a, b in zip(frames.pop()[1], answer, strict=True))
+            frames.append((servo_id, answer))
+        return [self._faults.apply(i, request.code, answer) for i, answer in frames]
 
-    def _replies(self, request: Request, now_ns: int) -> Iterator[tuple[SimulatedServo, bytes]]:
+    def _replies(
+        self, request: Request, now_ns: int
+    ) -> Iterator[tuple[int, SimulatedServo, bytes]]:
+        """Yield the id asked, who answers, and with what; a new id answers as the old one."""
         code, parameters = request.code, request.parameters
         if code == Instruction.SYNC_READ and len(parameters) > 2:
             for servo_id in parameters[2:]:
                 for servo in self._addressed(servo_id, code):
-                    yield servo, servo.read(parameters[0], parameters[1], now_ns)
+                    yield servo_id, servo, servo.read(parameters[0], parameters[1], now_ns)
             return
         if code == Instruction.SYNC_WRITE and len(parameters) > 2:
             width = parameters[1] + 1
@@ -81,12 +91,13 @@ class Responder:
             return
         broadcast = request.servo_id == BROADCAST_ID
         for servo in self._addressed(request.servo_id, code):
+            servo_id = servo.id
             data = self._single(servo, code, parameters, now_ns)
             always = code in (Instruction.PING, Instruction.READ)
             if data is None or (broadcast and code != Instruction.PING):
                 continue
             if always or servo.answers_writes:
-                yield servo, data
+                yield servo_id, servo, data
 
     def _single(
         self, servo: SimulatedServo, code: int, parameters: bytes, now_ns: int
@@ -113,5 +124,11 @@ class Responder:
         return [
             servo
             for servo in self._servos.values()
-            if servo_id in (BROADCAST_ID, servo.id) and not self._faults.is_deaf(servo.id, code)
+            if servo_id in (BROADCAST_ID, servo.id)
+            and self._hears(servo)
+            and not self._faults.is_deaf(servo.id, code)
         ]
+
+    def _hears(self, servo: SimulatedServo) -> bool:
+        speed, code = self.line_speed, servo.get(Register.BAUD_RATE)
+        return speed is None or BAUDRATES[code : code + 1] == (speed,)
