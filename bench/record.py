@@ -106,18 +106,26 @@ class Operator:
 
     def __init__(self) -> None:
         import rclpy
+        from diagnostic_msgs.msg import DiagnosticArray
         from std_srvs.srv import Trigger
 
         self._rclpy = rclpy
         self._request = Trigger.Request
         rclpy.init()
         self._node = rclpy.create_node('bench')
+        self.arm: dict[str, str] = {}
+        self._node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
         self._clients = {
             word: self._node.create_client(Trigger, f'/recorder/{word}')
             for word in ('start_episode', 'save_episode', 'finish')
         }
         self._spinner = threading.Thread(target=rclpy.spin, args=(self._node,), daemon=True)
         self._spinner.start()
+
+    def _on_diagnostics(self, message: Any) -> None:
+        for status in message.status:
+            if status.name == 'follower: arm':
+                self.arm = {pair.key: pair.value for pair in status.values}
 
     def call(self, word: str) -> tuple[Any, float]:
         """Return the reply and the seconds until it came."""
@@ -166,6 +174,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with launched(folder, arguments) as log:
         operator = Operator()
         starts.append(operator.start())
+        before = dict(operator.arm)
         pid = int(re.findall(r'\[recorder-\d+\]: process started with pid \[(\d+)\]',
                              log.read_text())[-1])  # fmt: skip
         meter = Meter(pid)
@@ -178,10 +187,20 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
                 raise SystemExit(reply.message)
             saves.append(round(latency_s, 4))
         usage = meter.read()
+        cycles = control(before, operator.arm)
         operator.call('finish')
         operator.close()
     reports = [json.loads(line) for line in (root / 'recorder/episodes.jsonl').open()]
-    return summary(options, reports, saves, starts, usage)
+    return {**summary(options, reports, saves, starts, usage), 'follower': cycles}
+
+
+def control(before: dict[str, str], after: dict[str, str]) -> dict[str, Any]:
+    """Return how the follower's 100 Hz loop did meanwhile."""
+    counted = {
+        key: int(after.get(key, 0)) - int(before.get(key, 0))
+        for key in ('cycles', 'bad_cycles', 'skipped_cycles')
+    }
+    return {**counted, 'longest_cycle_ms': float(after.get('longest_cycle_ms', 0))}
 
 
 def summary(
