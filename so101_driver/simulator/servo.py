@@ -245,7 +245,7 @@ class SimulatedServo:
         tripped = bool(cutting & Fault.OVERLOAD.value)
         limit = self.get(Register.PROTECTIVE_TORQUE) * 10 if tripped else 1000
         return Drive(
-            goal=float(goal + self.get(Register.HOMING_OFFSET)),
+            goal=float(goal + self._frame_start()),
             powered=self.is_powered and not cutting & ~Fault.OVERLOAD.value,
             p_coefficient=self.get(Register.P_COEFFICIENT),
             acceleration=self.get(Register.ACCELERATION),
@@ -253,6 +253,13 @@ class SimulatedServo:
             torque_limit=float(min(limit, self.get(Register.TORQUE_LIMIT))),
             is_tripped=tripped,
         )
+
+    def _frame_start(self) -> int:
+        """Return where the register's 0 lies in the joint's turn (encoder ticks)."""
+        offset = self.get(Register.HOMING_OFFSET)
+        if self.get(Register.PHASE) & PHASE_MULTI_TURN:
+            return offset
+        return offset + round(self.joint.position - offset) // TICKS_PER_TURN * TICKS_PER_TURN
 
     def _set_middle(self) -> None:
         """Make the present position the middle, as writing 128 to torque enable does."""

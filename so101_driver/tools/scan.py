@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from so101_driver.arm_setup import Image
-from so101_driver.bus import ServoBus
+from so101_driver.bus import DEFAULT_RETRIES, ServoBus
 from so101_driver.calibration import MAX_SERVO_ID
 from so101_driver.errors import ServoError
 from so101_driver.frames import BROADCAST_ID, OVERHEAD, Instruction, StatusParser, frame
@@ -95,14 +95,16 @@ def supply_hint(found: Iterable[Found]) -> str:
 
 def _scan(bus: ServoBus, baudrate: int) -> list[Found]:
     heard, is_damaged = _call_all(bus)
+    asked = set(heard)
     if baudrate == DEFAULT_BAUDRATE:
-        heard |= set(range(1, len(JOINTS) + 1))
+        asked |= set(range(1, len(JOINTS) + 1))
     if is_damaged:
-        heard |= set(range(_FAR_ID + 1))
+        asked |= set(range(_FAR_ID + 1))
     found = []
-    for servo_id in sorted(heard):
+    for servo_id in sorted(asked):
         damaged_before = bus.damaged_bytes
-        if bus.ping(servo_id) is not None or bus.damaged_bytes > damaged_before:
+        retries = DEFAULT_RETRIES if servo_id in heard else 0
+        if bus.ping(servo_id, retries) is not None or bus.damaged_bytes > damaged_before:
             found.append(_identify(bus, servo_id, baudrate))
     return found
 
