@@ -12,6 +12,7 @@ from recorder_node.arguments import LaunchConfig
 from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
 from recorder_node.node_plan import NodePlan, Problems, absolute, values_of
+from so101_driver.cameras import faults, intrinsics
 from so101_driver.cameras.config import DEVICE, FILE, SCENE, SIMULATED, CameraConfig
 from so101_driver.errors import ConfigError
 from so101_driver.parameters import build
@@ -42,7 +43,8 @@ def camera_nodes(
     )
     entries = problems.of(lambda: _load_cameras(path)) or {}
     settings = _camera_source(launch, problems)
-    nodes = []
+    nodes: list[NodePlan] = []
+    users: dict[str, str] = {}
     for feature in contract.cameras:
         name = feature.name.rsplit('.', 1)[-1]
         if feature.sources[0].topic != _IMAGE_TOPIC.format(name=name):
@@ -53,13 +55,15 @@ def camera_nodes(
                 f'{", ".join(entries) or "none"}'
             )
             continue
-        values = {**entries[name], **settings}
+        values = _with_absolute_calibration({**entries[name], **settings}, path.parent)
         try:
             camera = build(CameraConfig, values)
         except ConfigError as error:
             problems += [f'camera "{name}" in {path}: {text}' for text in error.problems]
             continue
         problems += _camera_problems(name, feature.shape, camera, recorder)
+        if camera.source == DEVICE:
+            problems += _shared_device(name, camera.device, users)
         nodes.append(NodePlan('camera', values_of(camera, only=values), name, 'cameras'))
     return nodes
 
@@ -67,8 +71,13 @@ def camera_nodes(
 def _camera_source(launch: LaunchConfig, problems: Problems) -> dict[str, Any]:
     """Return the camera parameters that `camera_source` stands for."""
     source = launch.camera_source or (SCENE if launch.hardware == 'sim' else DEVICE)
-    if source in (DEVICE, *SIMULATED):
-        return {'source': source, **({'seed': launch.seed} if source == SCENE else {})}
+    if source == DEVICE:
+        return {'source': source}
+    ordered = problems.of(lambda: faults.parse(launch.sim_faults))
+    common = {'faults': launch.sim_faults} if ordered else {}
+    if source in SIMULATED:
+        seed = {'seed': launch.seed} if source == SCENE else {}
+        return {'source': source, **seed, **common}
     file = absolute(source)
     if not Path(file).is_file():
         problems.append(
@@ -82,19 +91,32 @@ def _camera_source(launch: LaunchConfig, problems: Problems) -> dict[str, Any]:
     except (av.FFmpegError, IndexError) as error:
         problems.append(f'camera_source {source} is not a video: {error}')
         rate = None
-    return {'source': FILE, 'file': file, **({'fps': float(rate)} if rate else {})}
+    return {'source': FILE, 'file': file, **common, **({'fps': float(rate)} if rate else {})}
+
+
+def _with_absolute_calibration(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Let the path of a calibration file be relative to the cameras file."""
+    url = str(values.get('camera_info_url', ''))
+    if url and '://' not in url:
+        values['camera_info_url'] = str(folder.absolute() / Path(url).expanduser())
+    return values
+
+
+def _shared_device(name: str, device: str, users: dict[str, str]) -> list[str]:
+    """Refuse a device that another camera uses, under whatever name."""
+    real = str(Path(f'/dev/video{device}' if device.isdigit() else device).resolve())
+    other = users.setdefault(real, name)
+    return [] if other == name else [f'cameras "{other}" and "{name}" are both {real}']
 
 
 def _camera_problems(
     name: str, shape: tuple[int, ...], camera: CameraConfig, recorder: RecorderConfig | None
 ) -> list[str]:
     found = []
-    size = (camera.height, camera.width)
-    if camera.rotation in (90, 270):
-        size = size[::-1]
-    if size != tuple(shape[:2]):
+    width, height = camera.published_size
+    if (height, width) != tuple(shape[:2]):
         found.append(
-            f'camera "{name}" gives {size[1]}x{size[0]}, the contract says {shape[1]}x{shape[0]}'
+            f'camera "{name}" gives {width}x{height}, the contract says {shape[1]}x{shape[0]}'
         )
     if recorder is not None and recorder.fps > camera.fps:
         found.append(
@@ -104,9 +126,16 @@ def _camera_problems(
     if (
         camera.source == DEVICE
         and camera.device.startswith('/')
-        and (not Path(camera.device).exists())
+        and not camera.wait_for_device_s
+        and not Path(camera.device).exists()
     ):
         found.append(f'camera "{name}": {camera.device} does not exist; is it plugged in?')
+    url = camera.camera_info_url
+    if url and not url.startswith('package://'):  # which only the node can resolve
+        try:
+            intrinsics.read(intrinsics.local_path(url, str), camera.published_size)
+        except ConfigError as error:
+            found += [f'camera "{name}": {text}' for text in error.problems]
     return found
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import array
 import sys
 
-import cv2
-from diagnostic_msgs.msg import DiagnosticStatus
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from std_msgs.msg import Header, String
 
-from so101_driver.base_node import Stop, declare, run
+from so101_driver.base_node import Stop, create_steady_timer, declare, run
+from so101_driver.camera_messages_node import (
+    image_message,
+    info_message,
+    jpeg_message,
+    status_message,
+)
+from so101_driver.cameras import intrinsics
 from so101_driver.cameras.capture import CaptureThread
-from so101_driver.cameras.config import SIMULATED, CameraConfig, make_source
-from so101_driver.cameras.source import Frame, JointCache
+from so101_driver.cameras.config import DEVICE, SIMULATED, CameraConfig, make_source
+from so101_driver.cameras.faults import CameraFaults
+from so101_driver.cameras.frame import Frame, use_one_thread
+from so101_driver.cameras.source import JointCache
 from so101_driver.commands import in_joint_order
 from so101_driver.errors import ConfigError
 
@@ -26,21 +35,26 @@ IMAGE_QOS = QoSProfile(
 JOINT_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE
 )
+DIAGNOSTICS_QOS = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE
+)
 LATCHED = QoSProfile(
     depth=1,
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
+_DIAGNOSTICS_PERIOD_S = 1.0
 
 
 class CameraNode(Node):
     """Publishes a source's pictures from its capture thread."""
 
-    def __init__(self, _stop: Stop) -> None:
+    def __init__(self, stop: Stop) -> None:
         super().__init__('camera')
-        cv2.setNumThreads(1)  # pictures this small are not worth waking other threads
+        use_one_thread()
         self._config = config = declare(self, CameraConfig)
         self._frame_id = f'{self.get_name()}_optical_frame'
+        self._calibrated = self._read_calibration()
         self._images = self.create_publisher(Image, '~/image_raw', IMAGE_QOS)
         self._infos = self.create_publisher(CameraInfo, '~/camera_info', IMAGE_QOS)
         self._compressed = (
@@ -54,17 +68,23 @@ class CameraNode(Node):
                 JointState, config.joint_states_topic, self._on_joints, JOINT_QOS
             )
             self.create_subscription(DiagnosticStatus, '/recorder/status', self._on_status, LATCHED)
-        self._source = make_source(config, self._joints, self._now_ns)
-        self._source.open()
+        self._faults = CameraFaults(self.get_name())
+        self._faults.order(config.faults)
+        if config.source != DEVICE:
+            self.create_subscription(String, config.fault_topic, self._on_fault, 10)
         self._capture = CaptureThread(
-            self._source,
-            config.rotation,
+            lambda: make_source(config, self._joints, self._now_ns, self._faults),
+            config.options(),
             self._publish,
             lambda text: self.get_logger().warning(text),
         )
+        self._capture.open_within(config.wait_for_device_s, stop.is_set)
         self._capture.start()
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', DIAGNOSTICS_QOS)
+        create_steady_timer(self, _DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
         self.get_logger().info(
-            f'{config.source}: {config.width}x{config.height} at {self._source.rate_hz:g} fps'
+            f'{config.source}: {config.width}x{config.height} at '
+            f'{self._capture.source.rate_hz:g} fps'
         )
 
     def close(self) -> None:
@@ -74,52 +94,70 @@ class CameraNode(Node):
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
+    def _read_calibration(self) -> intrinsics.Intrinsics | None:
+        """Return what the calibration file says, if there is one."""
+        url = self._config.camera_info_url
+        if not url:
+            return None
+        found = intrinsics.read(intrinsics.local_path(url, _share_of), self._config.published_size)
+        if found.camera_name not in ('', self.get_name()):
+            self.get_logger().warning(
+                f'{url} is the calibration of "{found.camera_name}", this is "{self.get_name()}"'
+            )
+        return found
+
     def _publish(self, frame: Frame) -> None:
-        """Publish one picture with its info; called from the capture thread."""
-        height, width = frame.image.shape[:2]
-        message = Image()
-        message.header.stamp = Time(nanoseconds=frame.stamp_ns).to_msg()
-        message.header.frame_id = self._frame_id
-        message.height, message.width = height, width
-        message.encoding = 'rgb8'
-        message.step = width * 3
-        data = array.array('B')  # the type that rclpy takes over without looking at each byte
-        data.frombytes(frame.image.data)
-        message.data = data
-        self._images.publish(message)
-        self._infos.publish(self._info(message))
-        if self._compressed is not None:
-            self._publish_compressed(self._compressed, frame, message)
+        """Publish one picture with its info; called from the capture thread.
 
-    def _info(self, image: Image) -> CameraInfo:
-        """Return the camera's info; zeros mean "not calibrated", as the message defines."""
-        info = CameraInfo()
-        info.header = image.header
-        info.height, info.width = image.height, image.width
-        focal = self._source.focal_px
-        if focal:
-            x, y = image.width / 2, image.height / 2
-            info.distortion_model = 'plumb_bob'
-            info.d = [0.0] * 5
-            info.k = [focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0]
-            info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-            info.p = [focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0]
-        return info
+        What nobody listens to is neither decoded nor encoded.
+        """
+        header = Header()
+        header.stamp = Time(nanoseconds=frame.stamp_ns).to_msg()
+        header.frame_id = self._frame_id
+        messages: list[tuple[Publisher, Image | CompressedImage]] = []
+        if self._images.get_subscription_count():
+            messages.append((self._images, image_message(frame, header)))
+        if self._compressed is not None and self._compressed.get_subscription_count():
+            jpeg = jpeg_message(frame, header, self._config.jpeg_quality)
+            messages.append((self._compressed, jpeg))
+        for publisher, message in messages:
+            publisher.publish(message)
+        self._infos.publish(info_message(self._intrinsics(frame), header))
 
-    def _publish_compressed(self, publisher: Publisher, frame: Frame, image: Image) -> None:
-        picture = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
-        quality = [cv2.IMWRITE_JPEG_QUALITY, self._config.jpeg_quality]
-        is_good, encoded = cv2.imencode('.jpg', picture, quality)
-        if not is_good:
-            self.get_logger().error('JPEG encoding failed', throttle_duration_sec=5.0)
+    def _intrinsics(self, frame: Frame) -> intrinsics.Intrinsics:
+        width, height = frame.size
+        known = self._calibrated
+        if known is None:
+            focal_px = self._capture.source.focal_px
+            if focal_px:
+                return intrinsics.ideal(width, height, focal_px)
+        elif (known.width, known.height) == (width, height):
+            return known
+        else:
+            self.get_logger().error(
+                f'pictures are {width}x{height}, the calibration is for '
+                f'{known.width}x{known.height}: ~/camera_info says "not calibrated"',
+                throttle_duration_sec=60.0,
+            )
+        return intrinsics.Intrinsics(width, height)
+
+    def _publish_diagnostics(self) -> None:
+        config = self._config
+        name = self.get_fully_qualified_name().lstrip('/')
+        hardware = {DEVICE: config.device}.get(config.source, config.source)
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.status = [status_message(name, hardware, self._capture)]
+        self._diagnostics.publish(message)
+
+    def _on_fault(self, message: String) -> None:
+        try:
+            count = self._faults.order(message.data)
+        except ConfigError as error:
+            self.get_logger().error('; '.join(error.problems))
             return
-        message = CompressedImage()
-        message.header = image.header
-        message.format = 'jpeg'
-        data = array.array('B')
-        data.frombytes(encoded.tobytes())
-        message.data = data
-        publisher.publish(message)
+        if count:
+            self.get_logger().info(f'{count} fault(s) ordered: {message.data}')
 
     def _on_joints(self, message: JointState) -> None:
         try:
@@ -133,6 +171,13 @@ class CameraNode(Node):
         for pair in message.values:
             if pair.key == 'episode_index' and pair.value.isdigit():
                 self._joints.put_episode(int(pair.value))
+
+
+def _share_of(package: str) -> str:
+    try:
+        return str(get_package_share_directory(package))
+    except PackageNotFoundError:
+        raise ConfigError([f'camera_info_url: there is no package "{package}"']) from None
 
 
 def main(args: list[str] | None = None) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from so101_driver.cameras.source import Frame, JointCache
+from so101_driver.cameras.frame import Frame
+from so101_driver.cameras.source import JointCache
 from so101_driver.coded_picture import CodedPicture, encode
 
 
@@ -20,6 +21,7 @@ class CodedSource:
 
     paces_itself = False
     focal_px = 0.0
+    warning = ''
 
     def __init__(
         self,

@@ -7,8 +7,9 @@ from functools import partial
 
 import numpy as np
 
+from so101_driver.cameras.frame import Frame
 from so101_driver.cameras.pinhole import Colour, Pinhole
-from so101_driver.cameras.source import Frame, JointCache
+from so101_driver.cameras.source import JointCache
 from so101_driver.coded_picture import Image
 from so101_driver.joints import GRIPPER_INDEX, FloatArray
 from so101_driver.kinematics import TIP_ORIGIN, Frames, forward
@@ -78,6 +79,7 @@ class SceneSource:
     """
 
     paces_itself = False
+    warning = ''
 
     def __init__(
         self,

@@ -1,19 +1,17 @@
-"""The seam between camera sources and the thread that captures from them."""
+"""The seam between camera sources and the threads that capture from them."""
 
 from __future__ import annotations
 
 import threading
 from typing import NamedTuple, Protocol
 
-from so101_driver.coded_picture import Image
+from so101_driver.cameras.frame import Frame
+from so101_driver.errors import CameraError
 from so101_driver.joints import FloatArray
 
 
-class Frame(NamedTuple):
-    """A picture, (height, width, 3) uint8 RGB, and when it was grabbed (ns)."""
-
-    image: Image
-    stamp_ns: int
+class MissingError(CameraError):
+    """A camera is not there, or not to be had now; waiting may cure it."""
 
 
 class CameraSource(Protocol):
@@ -31,18 +29,24 @@ class CameraSource(Protocol):
     def focal_px(self) -> float:
         """Focal length of an ideal pinhole, or 0 when the camera is not calibrated."""
 
+    @property
+    def warning(self) -> str:
+        """What the user should know of an opened source, or ''."""
+
     def open(self) -> None:
         """Open the source.
 
         Raises:
+            MissingError: when it is not there.
             CameraError: when it cannot be opened or does not deliver what was asked for.
         """
 
-    def grab(self, tick: int) -> Frame:
-        """Return the picture of a tick.
+    def grab(self, tick: int) -> Frame | None:
+        """Return the picture of a tick; None when there is none yet, after about a second.
 
         Raises:
-            CameraError: when there is none.
+            DamagedError: when this one is not whole.
+            CameraError: when the source has failed.
         """
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import av
 import numpy as np
 
-from so101_driver.cameras.source import Frame
+from so101_driver.cameras.frame import Frame
 from so101_driver.coded_picture import Image
 from so101_driver.errors import CameraError
 
@@ -30,6 +30,7 @@ class VideoSource:
 
     paces_itself = False
     focal_px = 0.0
+    warning = ''
 
     def __init__(
         self,

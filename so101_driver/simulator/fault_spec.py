@@ -5,7 +5,8 @@
     {"kind": "clear"}
 
 Keys are the attributes of `Fault` with `servo` (joint name or id) for its `servo_id`. A fault of
-answers without `count` strikes once, or for ever when it has a `rate` or a duration.
+answers without `count` strikes once, or for ever when it has a `rate` or a duration. Faults of
+cameras may stand between them; those are read by `cameras.faults`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from so101_driver.simulator.faults import Fault, FaultKind
 CLEAR = 'clear'
 BUSES = ('follower', 'leader')
 
+_CAMERAS = 'camera_'
 _NUMBERS = ('rate', 'at_s', 'for_s', 'delay_s', 'value')
 _COUNTS = ('count', 'skip')
 _KEYS = ('kind', 'bus', 'servo', 'instruction', *_NUMBERS, *_COUNTS)
@@ -63,6 +65,8 @@ def parse(text: str, ids: Mapping[str, Mapping[str, int]]) -> list[Order]:
 def _order(entry: Any, ids: Mapping[str, Mapping[str, int]], problems: list[str]) -> Order | None:
     if not isinstance(entry, dict):
         problems.append(f'fault: {entry!r} is not an object')
+        return None
+    if str(entry.get('kind')).startswith(_CAMERAS):
         return None
     before = len(problems)
     problems += [f'fault: unknown key "{key}"' for key in entry if key not in _KEYS]

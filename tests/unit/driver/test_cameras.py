@@ -1,15 +1,17 @@
 """Camera sources without hardware: coded pictures through real video, files, the scene."""
 
 import io
+import re
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from so101_driver.cameras.capture import CaptureThread
+from so101_driver.cameras.capture import CaptureOptions, CaptureThread
 from so101_driver.cameras.config import CameraConfig, make_source
-from so101_driver.cameras.source import Frame, JointCache
+from so101_driver.cameras.frame import Frame
+from so101_driver.cameras.source import JointCache
 from so101_driver.coded_picture import CodedPicture, decode, encode
 from so101_driver.errors import CameraError, ConfigError
 from so101_driver.parameters import build
@@ -145,6 +147,7 @@ def test_capture_thread_paces_rotates_and_reopens() -> None:
         rate_hz = 200.0
         paces_itself = False
         focal_px = 0.0
+        warning = ''
         opened = 0
 
         def open(self) -> None:
@@ -154,20 +157,23 @@ def test_capture_thread_paces_rotates_and_reopens() -> None:
             pass
 
         def grab(self, tick: int) -> Frame:
-            if not self.opened and tick > 3:
+            if self.opened == 1 and tick > 3:
                 raise CameraError('unplugged')
             return Frame(np.zeros((2, 4, 3), np.uint8), tick)
 
     frames: list[Frame] = []
     reports: list[str] = []
     source = Flaky()
-    thread = CaptureThread(source, 90, frames.append, reports.append)
+    thread = CaptureThread(lambda: source, CaptureOptions(90), frames.append, reports.append)
+    thread.open_within(0.0, lambda: False)
     thread.start()
-    wait_until(lambda: source.opened == 1 and len(frames) > 10)
+    wait_until(lambda: source.opened == 2 and len(frames) > 10)
     thread.close()
     thread.close()
     assert frames[0].image.shape == (4, 2, 3)
-    assert reports == ['unplugged', 'the camera is back']
+    assert reports[0] == 'unplugged'
+    assert re.fullmatch(r'the camera is back after \d+\.\d s', reports[1])
+    assert len(reports) == 2
 
 
 def test_parameters_are_checked_together() -> None:
