@@ -9,7 +9,9 @@ from recorder_node.arguments import table_of_arguments
 from so101_driver.parameters import Parameter, param, table
 
 # Parameters that the launch file sets itself, or that make no sense in an evaluation.
-_SET_BY_LAUNCH = ('contract', 'calibration', 'fps', 'units', 'leader_resets', 'follow_session')
+_SET_BY_LAUNCH = (
+    'contract', 'calibration', 'fps', 'units', 'task', 'leader_resets', 'follow_session',
+)  # fmt: skip
 _NOT_HERE = ('record', 'leader_motion', 'leader_motion_units')
 
 

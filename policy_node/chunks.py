@@ -6,6 +6,7 @@ different threads.
 
 `LerobotQueue` gives out exactly what LeRobot's `select_action` does; while the network computes,
 the arm holds. `PrefetchQueue` asks earlier and joins the chunks; that is this project's own.
+`RtcQueue` is for policies that make the next chunk fit the present one themselves.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policy_node.ensemble import TemporalEnsembler, Weights
-from policy_node.policy import PolicyInfo
+from policy_node.policy import Ahead, PolicyInfo
 
 Actions = NDArray[np.float32]
 
 BLENDED_STEPS = 10
 _LATENCIES = 10
+# Real-Time Chunking asks when this much of a chunk is left: LeRobot's 30 actions of 50.
+_RTC_LEFT = 0.6
 
 
 class ChunkQueue(Protocol):
@@ -34,6 +37,9 @@ class ChunkQueue(Protocol):
 
     def due(self) -> bool:
         """Whether the network should be asked, with the observation of this tick."""
+
+    def ahead(self) -> Ahead | None:
+        """Where the arm is in the last chunk, for a network that wants to know."""
 
     def asked(self) -> None:
         """Note that it was asked."""
@@ -52,7 +58,9 @@ class ChunkQueue(Protocol):
 
 
 def make_queue(info: PolicyInfo, prefetch: bool = False) -> ChunkQueue:
-    """Return LeRobot's queue for a policy, or the one that asks ahead."""
+    """Return LeRobot's queue for a policy, or one that asks ahead."""
+    if info.rtc_horizon:
+        return RtcQueue(info)
     return PrefetchQueue(info) if prefetch else LerobotQueue(info)
 
 
@@ -81,6 +89,9 @@ class LerobotQueue:
         """See `ChunkQueue`."""
         with self._lock:
             return not self._waiting and not self._queue
+
+    def ahead(self) -> None:
+        """See `ChunkQueue`."""
 
     def asked(self) -> None:
         """See `ChunkQueue`."""
@@ -165,9 +176,17 @@ class PrefetchQueue:
                 return False
             if self._weights or not len(self._plan):
                 return True
-            latency = max(self._latencies, default=1)
+            latency = self._delay()
             left = min(self._steps - self._used, len(self._plan) - self._blend)
             return left <= latency
+
+    def _delay(self) -> int:
+        """Return in how many ticks the network answers, at the latest."""
+        return max(self._latencies, default=1)
+
+    def ahead(self) -> Ahead | None:
+        """See `ChunkQueue`."""
+        return None
 
     def asked(self) -> None:
         """See `ChunkQueue`."""
@@ -222,6 +241,31 @@ class PrefetchQueue:
         """See `ChunkQueue`."""
         with self._lock:
             return len(self._plan)
+
+
+class RtcQueue(PrefetchQueue):
+    """For Real-Time Chunking: the network itself lets the next chunk begin as the last goes on.
+
+    It is asked early, so that enough of the last chunk is left to guide it; its answer replaces
+    the rest at once (LeRobot 0.4.4 to 0.6.1 do the same).
+    """
+
+    def __init__(self, info: PolicyInfo) -> None:
+        super().__init__(info, blend=0)
+        self._horizon = info.rtc_horizon
+        self._enough = round(info.chunk_size * _RTC_LEFT)
+
+    def due(self) -> bool:
+        """See `ChunkQueue`."""
+        with self._lock:
+            if self._executed is not None:
+                return False
+            return len(self._plan) <= max(self._enough, self._delay() + self._horizon)
+
+    def ahead(self) -> Ahead | None:
+        """See `ChunkQueue`."""
+        with self._lock:
+            return Ahead(self._used, self._delay()) if len(self._plan) else None
 
 
 def _ensembler(info: PolicyInfo) -> TemporalEnsembler | None:

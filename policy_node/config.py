@@ -7,7 +7,7 @@ from pathlib import Path
 
 from so101_driver.parameters import param
 
-LEROBOT, PREFETCH = 'lerobot', 'prefetch'
+LEROBOT, PREFETCH, RTC = 'lerobot', 'prefetch', 'rtc'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +35,16 @@ class PolicyConfig:
     queue: str = param(
         LEROBOT,
         "lerobot: LeRobot's action queue exactly; prefetch: the next chunk is computed while the "
-        'present one is executed',
-        choices=(LEROBOT, PREFETCH),
+        'present one is executed; rtc: likewise, with Real-Time Chunking',
+        choices=(LEROBOT, PREFETCH, RTC),
     )
+    rtc_horizon: int = param(
+        10,
+        'queue rtc: actions over which a chunk is guided by the one before',
+        minimum=1,
+        maximum=1000,
+    )
+    task: str = param('', 'what to do, in words, for policies that take them')
     n_action_steps: int = param(
         0, "actions executed of a chunk; 0 = the checkpoint's own", minimum=0, maximum=1000
     )

@@ -13,6 +13,7 @@ from policy_node.config import PolicyConfig, parse_renames
 from policy_node.description import Description, describe, locate
 from policy_node.errors import PolicyError
 from policy_node.matching import mismatches
+from policy_node.policies import POLICIES
 from recorder_node.node_plan import NodePlan, values_of
 from recorder_node.planner import Planner
 
@@ -31,8 +32,8 @@ def plan(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[
         ConfigError: with every problem.
     """
     known = table_of_evaluation()
-    given = {**given, **_defaults(given)}
     description, problem = _description(given)
+    given = {**given, **_defaults(given, description)}
     if description is not None and _needs_sim_session(given):
         given = {**given, **_sim_session(description, given, share)}
     planner = Planner(given, share, known, top_level)
@@ -48,8 +49,11 @@ def plan(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[
     return planner.finish()
 
 
-def _defaults(given: Mapping[str, str]) -> dict[str, str]:
-    """Return a dataset name and a task for an evaluation that names none."""
+def _defaults(given: Mapping[str, str], description: Description | None) -> dict[str, str]:
+    """Return a dataset name and a task for an evaluation that names none.
+
+    A policy of a type that may take words gets no made-up ones.
+    """
     path = Path(given.get('policy_path') or 'policy')
     generic = ('pretrained_model', 'last', 'checkpoints')
     parts = [part for part in path.parts if part not in generic and part != path.anchor]
@@ -58,7 +62,8 @@ def _defaults(given: Mapping[str, str]) -> dict[str, str]:
     found = {}
     if not given.get('repo_id'):
         found['repo_id'] = f'local/eval_{name}_{now}'
-    if not given.get('single_task'):
+    takes_no_words = description is None or description.kind in POLICIES
+    if not given.get('single_task') and takes_no_words:
         found['single_task'] = f'evaluate {name}'
     return found
 
@@ -97,7 +102,11 @@ def _add_policy(planner: Planner, description: Description | None, resets: bool)
         contract=str(planner.contract_path),
         calibration=planner.calibration,
         leader_resets=resets,
-        **({} if recorder is None else {'fps': recorder.fps, 'units': recorder.units}),
+        **(
+            {}
+            if recorder is None
+            else {'fps': recorder.fps, 'units': recorder.units, 'task': recorder.single_task}
+        ),
     )
     if config is None:
         return

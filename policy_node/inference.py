@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from policy_node.policy import Observation, Policy
+from policy_node.policy import Ahead, Observation, Policy
 
 
 class Answer(NamedTuple):
@@ -20,6 +20,11 @@ class Answer(NamedTuple):
     chunk: NDArray[np.float32] | None
     error: Exception | None
     seconds: float
+
+
+class _Question(NamedTuple):
+    history: Sequence[Observation]
+    ahead: Ahead | None
 
 
 class Inference:
@@ -34,7 +39,7 @@ class Inference:
         self._policy = policy
         self._answered = answered
         self._wake = threading.Condition()
-        self._history: Sequence[Observation] | None = None
+        self._question: _Question | None = None
         self._open = False
         self._reset = False
         self._number = 0
@@ -43,14 +48,14 @@ class Inference:
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
         self._thread.start()
 
-    def ask(self, history: Sequence[Observation]) -> int | None:
+    def ask(self, history: Sequence[Observation], ahead: Ahead | None = None) -> int | None:
         """Ask for the next chunk; return the question's number, None while one is open."""
         with self._wake:
             if self._open or self._closed:
                 return None
             self._open = True
             self._number += 1
-            self._history = history
+            self._question = _Question(history, ahead)
             self._asked_s = time.monotonic()
             self._wake.notify()
             return self._number
@@ -60,7 +65,7 @@ class Inference:
         with self._wake:
             self._number += 1
             self._reset = True
-            self._history = None
+            self._question = None
             self._wake.notify()
 
     @property
@@ -81,30 +86,30 @@ class Inference:
     def _run(self) -> None:
         while True:
             with self._wake:
-                while not (self._history or self._reset or self._closed):
+                while not (self._question or self._reset or self._closed):
                     self._open = False
                     self._wake.wait()
                 if self._closed:
                     return
-                history, self._history = self._history, None
+                question, self._question = self._question, None
                 reset, self._reset = self._reset, False
                 number = self._number
             if reset:
                 self._policy.reset()
-            if history:
-                answer = self._answer(number, history)
+            if question:
+                answer = self._answer(number, question)
                 with self._wake:
                     current = number == self._number
-                    self._open = self._history is not None
+                    self._open = self._question is not None
                 if current:
                     self._answered(answer)
 
-    def _answer(self, number: int, history: Sequence[Observation]) -> Answer:
+    def _answer(self, number: int, question: _Question) -> Answer:
         begin_s = time.perf_counter()
         chunk: NDArray[Any] | None = None
         error: Exception | None = None
         try:
-            chunk = np.asarray(self._policy.chunk(history), np.float32)
+            chunk = np.asarray(self._policy.chunk(*question), np.float32)
         except Exception as raised:  # whatever a network raises ends the episode, not the node
             error = raised
         return Answer(number, chunk, error, time.perf_counter() - begin_s)

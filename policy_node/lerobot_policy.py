@@ -17,7 +17,7 @@ from torch import Tensor
 from policy_node.description import Description
 from policy_node.device import choose_device, choose_precision
 from policy_node.errors import CheckpointError, InferenceError, UnsupportedPolicyError
-from policy_node.policy import Observation, Options, PolicyInfo
+from policy_node.policy import Ahead, Observation, Options, PolicyInfo
 from policy_node.tensors import as_floats, as_tensor
 
 # The extra of the pip package that a type needs besides LeRobot itself.
@@ -66,6 +66,8 @@ class LerobotPolicy:
         with _refusing(f'LeRobot cannot load this "{description.kind}" checkpoint'):
             config = _config(description, options, self._device)
             policy_class = factory.get_policy_class(config.type)
+            if options.rtc_horizon:
+                _guide(config, policy_class, options)
             self._policy = policy_class.from_pretrained(str(description.folder), config=config)
             self._policy.to(self._device).eval()
             overrides: dict[str, Any] = {'device_processor': {'device': str(self._device)}}
@@ -78,8 +80,9 @@ class LerobotPolicy:
                 pretrained_path=str(description.folder),
                 preprocessor_overrides=overrides,
             )
-        self._in_chunks = description.kind in _CHUNKED and not description.config.get(
-            'use_relative_actions'
+        self._rtc_horizon = options.rtc_horizon
+        self._in_chunks = bool(options.rtc_horizon) or (
+            description.kind in _CHUNKED and not description.config.get('use_relative_actions')
         )
         renames = [getattr(step, 'rename_map', None) or {} for step in self._before.steps]
         arrives_as = {new: old for rename in renames for old, new in rename.items()}
@@ -93,16 +96,18 @@ class LerobotPolicy:
             ensemble_coeff=None,
             device=str(self._device),
             precision=options.precision,
+            rtc_horizon=options.rtc_horizon,
             notices=(notice,) if notice else (),
         )
         self.reset()
 
     def reset(self) -> None:
         """Forget the episode that was."""
+        self._last: Tensor | None = None
         for part in (self._policy, self._before, self._after):
             part.reset()
 
-    def chunk(self, history: Sequence[Observation]) -> Tensor:
+    def chunk(self, history: Sequence[Observation], ahead: Ahead | None = None) -> Tensor:
         """Return the next actions; see `Policy.chunk`."""
         observation = {
             key: as_floats(as_tensor(history[-1][key]))[None]
@@ -110,10 +115,13 @@ class LerobotPolicy:
             if key in history[-1]
         }
         try:
-            with torch.inference_mode(), self._casting():
+            # Guidance takes a gradient, which inference mode forbids.
+            with torch.no_grad() if self._rtc_horizon else torch.inference_mode(), self._casting():
                 batch = self._before({**observation, 'task': self._task, 'robot_type': ''})
                 if self._in_chunks:
-                    actions = self._after(self._policy.predict_action_chunk(batch)[0])
+                    guidance = self._guidance(ahead) if self._rtc_horizon else {}
+                    self._last = self._policy.predict_action_chunk(batch, **guidance)[0]
+                    actions = self._after(self._last)
                 else:
                     actions = self._after(self._policy.select_action(batch))
         except Exception as error:
@@ -123,6 +131,16 @@ class LerobotPolicy:
         if not torch.isfinite(actions).all():
             raise InferenceError('the network gave values that are not finite')
         return actions
+
+    def _guidance(self, ahead: Ahead | None) -> dict[str, Any]:
+        """Return what LeRobot's Real-Time Chunking wants to know of the last chunk."""
+        if ahead is None or self._last is None:
+            return {'inference_delay': 0, 'prev_chunk_left_over': None}
+        left = self._last[ahead.used : ahead.used + self._rtc_horizon].detach()
+        return {
+            'inference_delay': ahead.delay,
+            'prev_chunk_left_over': left if len(left) else None,
+        }
 
     def _casting(self) -> contextlib.AbstractContextManager[Any]:
         if self._dtype == torch.float32:
@@ -171,9 +189,31 @@ def _config(description: Description, options: Options, device: torch.device) ->
     return config
 
 
+def _guide(config: Any, policy_class: Any, options: Options) -> None:
+    """Switch Real-Time Chunking on.
+
+    Raises:
+        UnsupportedPolicyError: when this type does not have it.
+    """
+    if getattr(config, 'use_relative_actions', False):
+        raise UnsupportedPolicyError(
+            f'this "{config.type}" gives relative actions, which Real-Time Chunking here cannot '
+            'compare with those of the last chunk; use queue:=prefetch'
+        )
+    if not (hasattr(config, 'rtc_config') and hasattr(policy_class, 'init_rtc_processor')):
+        raise UnsupportedPolicyError(
+            f'"{config.type}" has no Real-Time Chunking in the LeRobot installed here; '
+            'use queue:=prefetch'
+        )
+    module = importlib.import_module('lerobot.policies.rtc.configuration_rtc')
+    config.rtc_config = module.RTCConfig(enabled=True, execution_horizon=options.rtc_horizon)
+
+
 @contextlib.contextmanager
 def _refusing(words: str) -> Iterator[None]:
     try:
         yield
+    except UnsupportedPolicyError:
+        raise
     except Exception as error:
         raise UnsupportedPolicyError(f'{words}: {type(error).__name__}: {error}') from error

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from policy_node.config import PolicyConfig
+from policy_node.config import RTC, PolicyConfig
 from policy_node.errors import CheckpointError
 from policy_node.features import VISUAL, Feature
 from policy_node.matching import mismatches
 from policy_node.policies import load_policy
-from policy_node.policy import Observation, Options, Policy, PolicyInfo, warm_up
+from policy_node.policy import Ahead, Observation, Options, Policy, PolicyInfo, warm_up
 from recorder_node.contract import Contract
 from recorder_node.log import Log
 
@@ -38,6 +38,8 @@ def load(config: PolicyConfig, contract: Contract, log: Log) -> Policy:
             seed=None if config.noise_seed < 0 else config.noise_seed,
             rename_map=config.renames(),
             overrides=overrides,
+            task=config.task,
+            rtc_horizon=config.rtc_horizon if config.queue == RTC else 0,
         ),
     )
     info = policy.info
@@ -73,18 +75,17 @@ class Resized:
         """See `Policy`."""
         self._policy.reset()
 
-    def chunk(self, history: Sequence[Observation]) -> torch.Tensor:
+    def chunk(self, history: Sequence[Observation], ahead: Ahead | None = None) -> torch.Tensor:
         """See `Policy`."""
         features = self.info.input_features
-        return self._policy.chunk(
-            [
-                {
-                    name: _scaled(value, features[name]) if name in features else value
-                    for name, value in observation.items()
-                }
-                for observation in history
-            ]
-        )
+        scaled = [
+            {
+                name: _scaled(value, features[name]) if name in features else value
+                for name, value in observation.items()
+            }
+            for observation in history
+        ]
+        return self._policy.chunk(scaled, ahead)
 
 
 def _scaled(value: NDArray[Any], feature: Feature) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from policy_node.config import PREFETCH, PolicyConfig
+from policy_node.config import LEROBOT, PolicyConfig
 from policy_node.errors import CheckpointError, PolicyError
 from policy_node.latency import LatencyLog
 from policy_node.loading import load
@@ -72,7 +72,7 @@ class PolicyNode(Node):
             self._to_rad,
             self._send,
             self._on_failed,
-            Settings(config.fps, config.queue == PREFETCH, config.max_wait_s),
+            Settings(config.fps, config.queue != LEROBOT, config.max_wait_s),
         )
         self._total = LatencyLog()
         self._episode = ('', '')

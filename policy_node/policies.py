@@ -37,6 +37,11 @@ def load_policy(path: str | Path, options: Options | None = None) -> Policy:
             description.folder / CONFIG,
             [f'{name} cannot be overridden, only {", ".join(OVERRIDES)}' for name in unknown],
         )
+    if options.rtc_horizon and description.kind in POLICIES:
+        raise UnsupportedPolicyError(
+            f'"{description.kind}" has no Real-Time Chunking, which changes the denoising of '
+            'flow-matching policies (smolvla, pi0, pi05, ...); use queue:=prefetch'
+        )
     config = {**description.config, **options.overrides}
     module, _, name = POLICIES.get(description.kind, OTHERS).partition(':')
     try:

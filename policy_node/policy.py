@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ class Options:
         overrides: fields of config.json to replace, of those in `OVERRIDES`.
         revision: branch, tag or commit of a checkpoint on the Hub.
         task: what to do, in words, for policies that take them.
+        rtc_horizon: Real-Time Chunking: actions over which a chunk is guided by the one before;
+            0 without.
     """
 
     device: str = 'auto'
@@ -43,6 +45,7 @@ class Options:
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     revision: str | None = None
     task: str = ''
+    rtc_horizon: int = 0
 
 
 # Fields that leave the weights as they are.
@@ -69,6 +72,7 @@ class PolicyInfo:
         ensemble_coeff: weight of temporal ensembling, None without.
         device: where it runs.
         precision: what it computes in.
+        rtc_horizon: actions over which a chunk is guided by the one before; 0: not at all.
         fps: rate it was trained at; LeRobot's checkpoints do not tell.
         notices: sentences for the log.
     """
@@ -82,8 +86,21 @@ class PolicyInfo:
     ensemble_coeff: float | None
     device: str
     precision: str
+    rtc_horizon: int = 0
     fps: float | None = None
     notices: tuple[str, ...] = ()
+
+
+class Ahead(NamedTuple):
+    """Where the arm is in the last chunk, for a policy with Real-Time Chunking.
+
+    Attributes:
+        used: its actions that were executed before the newest observation.
+        delay: further actions of it that will be executed before the next chunk is there.
+    """
+
+    used: int
+    delay: int
 
 
 class Policy(Protocol):
@@ -96,12 +113,13 @@ class Policy(Protocol):
     def reset(self) -> None:
         """Forget the episode that was."""
 
-    def chunk(self, history: Sequence[Observation]) -> Tensor:
+    def chunk(self, history: Sequence[Observation], ahead: Ahead | None = None) -> Tensor:
         """Return the next actions, float32 (chunk_size, action size) on the CPU, dataset units.
 
         Args:
             history: the last `n_obs_steps` observations, the newest last. Row 0 of the result is
                 the action for the newest one.
+            ahead: where the arm is in the last chunk; only of use with `rtc_horizon`.
 
         Raises:
             InferenceError: when an observation does not fit or the result is not finite.

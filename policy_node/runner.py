@@ -128,7 +128,7 @@ class Runner:
         self._history.extend([moment.values] * max(missing, 1))
 
     def _ask(self) -> None:
-        question = self._inference.ask(list(self._history))
+        question = self._inference.ask(list(self._history), self._queue.ahead())
         if question is not None:
             self._question = question
             self._queue.asked()

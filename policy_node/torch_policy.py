@@ -13,7 +13,7 @@ from policy_node.checkpoint import Checkpoint
 from policy_node.device import choose_device, choose_precision
 from policy_node.errors import InferenceError
 from policy_node.features import VISUAL, Feature
-from policy_node.policy import Observation, Options, PolicyInfo
+from policy_node.policy import Ahead, Observation, Options, PolicyInfo
 from policy_node.tensors import as_floats, as_tensor
 
 Frame = Mapping[str, Tensor]
@@ -86,7 +86,7 @@ class TorchPolicy(abc.ABC):
             notices=tuple(filter(None, (*processing.notices, *notices, notice))),
         )
 
-    def chunk(self, history: Sequence[Observation]) -> Tensor:
+    def chunk(self, history: Sequence[Observation], ahead: Ahead | None = None) -> Tensor:
         """Return the next actions; see `Policy.chunk`."""
         if len(history) != self.info.n_obs_steps:
             raise InferenceError(

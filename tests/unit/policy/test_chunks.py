@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy_node.chunks import LerobotQueue, PrefetchQueue, make_queue
+from policy_node.chunks import LerobotQueue, PrefetchQueue, RtcQueue, make_queue
 from tests.unit.policy.test_selector import Counting, drive, info
 
 Predict = Callable[[int], np.ndarray[Any, Any]]
@@ -155,3 +155,53 @@ def test_ensembling_asked_ahead() -> None:
     assert np.abs(np.diff(values)).max() < 0.25
     # Asked again in the tick after each answer.
     assert len(loop.asked_at) == 120 // 4
+
+
+class Guided:
+    """A network that begins its chunk with what is left of the last, as it is told."""
+
+    def __init__(self, queue: RtcQueue, size: int, target: Predict) -> None:
+        self._queue, self._size, self._target = queue, size, target
+        self._last: np.ndarray[Any, Any] | None = None
+        self.guided = 0
+
+    def __call__(self, now: int) -> np.ndarray[Any, Any]:
+        chunk = self._target(now)
+        ahead = self._queue.ahead()
+        if ahead is not None and self._last is not None:
+            left = self._last[ahead.used :][: ahead.delay]
+            chunk[: len(left)] = left
+            self.guided += len(left) >= ahead.delay
+        self._last = chunk
+        return chunk
+
+
+@pytest.mark.parametrize('latency', [1, 4, 9, 14])
+def test_guided_chunks_go_on_without_stall_or_jump(latency: int) -> None:
+    queue = RtcQueue(dataclasses.replace(info(), chunk_size=50, n_action_steps=50, rtc_horizon=10))
+    targets = iter(range(10**6))
+
+    def target(_now: int) -> np.ndarray[Any, Any]:
+        return np.full((50, 1), next(targets) % 2, np.float32)
+
+    network = Guided(queue, 50, target)
+    loop = Loop(queue, network, latency)
+    actions = loop.run(400)
+    first = next(k for k, action in enumerate(actions) if action is not None)
+    assert first == latency
+    assert all(action is not None for action in actions[first:]), 'never a stall'
+    assert network.guided >= 5
+    # What was being executed when the network was asked goes on until after its answer.
+    for asked in loop.asked_at[2:]:
+        executed = {float(actions[k][0]) for k in range(asked - 1, min(asked + latency, 399))}
+        assert len(executed) == 1
+
+
+def test_guided_chunks_are_asked_for_while_enough_is_left() -> None:
+    queue = RtcQueue(dataclasses.replace(info(), chunk_size=50, n_action_steps=50, rtc_horizon=10))
+    loop = Loop(queue, numbered(50), latency=0)
+    loop.run(60)
+    assert loop.asked_at == [0, 20, 40], 'when 30 of 50 are left'
+    assert isinstance(make_queue(dataclasses.replace(info(), rtc_horizon=10)), RtcQueue)
+    assert LerobotQueue(info()).ahead() is None
+    assert PrefetchQueue(info()).ahead() is None

@@ -26,7 +26,7 @@ class MadeUp:
         """Count."""
         self.resets += 1
 
-    def chunk(self, history: Sequence[Any]) -> np.ndarray:
+    def chunk(self, history: Sequence[Any], ahead: object = None) -> np.ndarray:
         """Wait for permission."""
         self.asked.append(history[-1])
         assert self.go.wait(30.0)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from policy_node.errors import CheckpointError, InferenceError, UnsupportedPolicyError
+from policy_node.policy import Ahead
 from tests.unit.policy.conftest import configure, load, observation
 
 
@@ -21,6 +22,8 @@ class Policy:
         self.calls: list[str] = []
         self.resets = 0
         self.value = 1.0
+        self.guidance: dict[str, Any] = {}
+        self.config = types.SimpleNamespace()
 
     def to(self, device: torch.device) -> Policy:
         return self
@@ -31,10 +34,11 @@ class Policy:
     def reset(self) -> None:
         self.resets += 1
 
-    def predict_action_chunk(self, batch: dict[str, Any]) -> torch.Tensor:
+    def predict_action_chunk(self, batch: dict[str, Any], **guidance: Any) -> torch.Tensor:
         self.calls.append('chunk')
-        self.batch = batch
-        return torch.full((1, 6, 5), self.value)
+        self.batch, self.guidance = batch, guidance
+        rows = torch.arange(6)[None, :, None] / 10
+        return torch.full((1, 6, 5), self.value) + (rows if guidance else 0)
 
     def select_action(self, batch: dict[str, Any]) -> torch.Tensor:
         self.calls.append('select')
@@ -65,9 +69,11 @@ def lerobot(monkeypatch: pytest.MonkeyPatch) -> Policy:
     class Configuration:
         @staticmethod
         def from_pretrained(folder: str) -> Any:
-            return types.SimpleNamespace(
-                type='smolvla', chunk_size=6, n_action_steps=4, pretrained_backbone_weights='x'
-            )
+            policy.config = types.SimpleNamespace(
+                type='smolvla', chunk_size=6, n_action_steps=4, pretrained_backbone_weights='x',
+                rtc_config=None,
+            )  # fmt: skip
+            return policy.config
 
     def make(config: Any, pretrained_path: str, preprocessor_overrides: Any) -> Any:
         assert config.device == 'cpu'
@@ -75,7 +81,9 @@ def lerobot(monkeypatch: pytest.MonkeyPatch) -> Policy:
         rename = preprocessor_overrides.get('rename_observations_processor', {})
         return Step(lambda x: x, rename.get('rename_map')), Step(lambda x: x * 10)
 
-    kind = types.SimpleNamespace(from_pretrained=lambda folder, config: policy)
+    kind = types.SimpleNamespace(
+        from_pretrained=lambda folder, config: policy, init_rtc_processor=lambda: None
+    )
     modules: dict[str, dict[str, Any]] = {
         'lerobot': {},
         'lerobot.policies': {},
@@ -83,6 +91,8 @@ def lerobot(monkeypatch: pytest.MonkeyPatch) -> Policy:
             'get_policy_class': lambda name: kind,
             'make_pre_post_processors': make,
         },
+        'lerobot.policies.rtc': {},
+        'lerobot.policies.rtc.configuration_rtc': {'RTCConfig': types.SimpleNamespace},
         'lerobot.configs': {},
         'lerobot.configs.policies': {'PreTrainedConfig': Configuration},
     }
@@ -116,6 +126,38 @@ def test_chunks(new: Path, lerobot: Policy) -> None:
     resets = lerobot.resets
     policy.reset()
     assert lerobot.resets == resets + 1
+
+
+def test_real_time_chunking_hands_over_what_is_left_of_the_last_chunk(
+    new: Path, lerobot: Policy
+) -> None:
+    configure(new, type='smolvla')
+    policy = load(new, rtc_horizon=3)
+    assert policy.info.rtc_horizon == 3
+    assert vars(lerobot.config.rtc_config) == {'enabled': True, 'execution_horizon': 3}
+    first = policy.chunk([observation(policy)])
+    assert lerobot.guidance == {'inference_delay': 0, 'prev_chunk_left_over': None}
+    policy.chunk([observation(policy)], Ahead(used=2, delay=1))
+    assert lerobot.guidance['inference_delay'] == 1
+    left = lerobot.guidance['prev_chunk_left_over']
+    assert torch.allclose(left * 10, first[2:5]), 'before the post-processing, at most 3 rows'
+    policy.chunk([observation(policy)], Ahead(used=6, delay=1))
+    assert lerobot.guidance['prev_chunk_left_over'] is None
+    policy.reset()
+    policy.chunk([observation(policy)], Ahead(used=2, delay=1))
+    assert lerobot.guidance['prev_chunk_left_over'] is None, 'the episode before is forgotten'
+
+
+def test_real_time_chunking_is_refused_where_there_is_none(
+    new: Path, lerobot: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UnsupportedPolicyError, match='"act" has no Real-Time Chunking'):
+        load(new, rtc_horizon=10)
+    configure(new, type='smolvla')
+    factory = sys.modules['lerobot.policies.factory']
+    monkeypatch.setattr(factory, 'get_policy_class', lambda name: types.SimpleNamespace())
+    with pytest.raises(UnsupportedPolicyError, match='"smolvla" has no Real-Time Chunking'):
+        load(new, rtc_horizon=10)
 
 
 def test_types_with_queues_of_their_own_are_asked_every_tick(new: Path, lerobot: Policy) -> None:

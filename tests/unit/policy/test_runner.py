@@ -41,7 +41,7 @@ class MadeUp:
     def reset(self) -> None:
         """Nothing to forget."""
 
-    def chunk(self, history: Sequence[Any]) -> torch.Tensor:
+    def chunk(self, history: Sequence[Any], ahead: object = None) -> torch.Tensor:
         """Return rows that grow from the mean of the observations."""
         self.asked += 1
         assert self.go.wait(30.0)

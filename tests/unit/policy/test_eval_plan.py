@@ -1,0 +1,50 @@
+"""The plan of an evaluation: what the policy node is told, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from policy_node.arguments import table_of_evaluation
+from policy_node.eval_plan import plan
+from recorder_node.arguments import default_text
+from recorder_node.node_plan import NodePlan
+from so101_driver.errors import ConfigError
+from tests.conftest import REPOSITORY
+from tests.unit.policy.conftest import SMALL, configure, write_random_act
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small ACT with a camera; its configuration may be changed."""
+    cameras = {'observation.images.top': (96, 128)}
+    return write_random_act(tmp_path_factory.mktemp('plan') / 'act', cameras, 6, **SMALL)
+
+
+def given(checkpoint: Path, tmp_path: Path, **arguments: str) -> dict[str, str]:
+    defaults = {name: default_text(p.default) for name, p in table_of_evaluation().items()}
+    root = str(tmp_path / 'eval_x')
+    chosen = {'hardware': 'sim', 'policy_path': str(checkpoint), 'root': root, **arguments}
+    return {**defaults, **chosen}
+
+
+def policy_node(nodes: list[NodePlan]) -> dict[str, object]:
+    return next(node.parameters for node in nodes if node.name == 'policy')
+
+
+def test_words_reach_the_policy(checkpoint: Path, tmp_path: Path) -> None:
+    nodes = plan(given(checkpoint, tmp_path, single_task='fold the towel'), REPOSITORY)
+    assert policy_node(nodes)['task'] == 'fold the towel'
+    assert policy_node(plan(given(checkpoint, tmp_path), REPOSITORY))['task'] == 'evaluate act'
+
+
+def test_no_words_are_made_up_for_a_policy_that_may_take_them(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    configure(checkpoint, type='smolvla')
+    try:
+        with pytest.raises(ConfigError, match='single_task'):
+            plan(given(checkpoint, tmp_path), REPOSITORY)
+    finally:
+        configure(checkpoint, type='act')
