@@ -5,6 +5,7 @@ Nothing is opened here: opening a port can reset what is behind it.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import grp
 import os
@@ -103,10 +104,14 @@ def _users(device: str) -> Iterator[str]:
     if device.startswith(_PSEUDO):
         return  # whoever simulates an arm there has it open too
     for folder in Path('/proc').glob('[0-9]*'):
-        try:
-            descriptors = [str(link.readlink()) for link in (folder / 'fd').iterdir()]
-            name = (folder / 'comm').read_text().strip()
-        except OSError:
-            continue  # somebody else's process, or one that has just ended
-        if device in descriptors:
-            yield f'{name} (pid {folder.name})'
+        # Somebody else's process cannot be looked into, and any may end meanwhile.
+        with contextlib.suppress(OSError):
+            if any(_leads_to(link, device) for link in (folder / 'fd').iterdir()):
+                yield f'{(folder / "comm").read_text().strip()} (pid {folder.name})'
+
+
+def _leads_to(link: Path, device: str) -> bool:
+    try:
+        return str(link.readlink()) == device
+    except OSError:
+        return False

@@ -1,7 +1,7 @@
 """Who answers on a port: at which speed, under which id, which model.
 
-Everybody is asked at once first. Where the answers collide, and at the arms' own speed always, ids
-are asked one by one.
+Everybody is asked at once first. Where the answers collide, or where all are silent at the arms'
+own speed, ids are asked one by one.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ def supply_hint(found: Iterable[Found]) -> str:
 def _scan(bus: ServoBus, baudrate: int) -> list[Found]:
     heard, is_damaged = _call_all(bus)
     asked = set(heard)
-    if baudrate == DEFAULT_BAUDRATE:
-        asked |= set(range(1, len(JOINTS) + 1))
     if is_damaged:
         asked |= set(range(_FAR_ID + 1))
+    elif not heard and baudrate == DEFAULT_BAUDRATE:
+        asked = set(range(1, len(JOINTS) + 1))
     found = []
     for servo_id in sorted(asked):
         damaged_before = bus.damaged_bytes
