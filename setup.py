@@ -59,6 +59,7 @@ setup(
             'simulator = so101_driver.executables:simulator',
             'calibrate = so101_driver.tools.calibrate:main',
             'find_port = so101_driver.tools.find_port:main',
+            'find_cameras = so101_driver.tools.find_cameras:main',
             'setup_motors = so101_driver.tools.setup_motors:main',
             'recorder = recorder_node.executables:recorder',
             'console = recorder_node.executables:console',
