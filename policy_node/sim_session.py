@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import copy
 import os
 import tempfile
@@ -24,7 +26,7 @@ class SimSession(NamedTuple):
 
 
 def write(description: Description, renames: dict[str, str], share: Path, fps: int) -> SimSession:
-    """Write a contract and a cameras file with what a checkpoint needs, for this launch only.
+    """Write a contract and a cameras file with what a checkpoint needs, for this process only.
 
     Args:
         description: of the checkpoint.
@@ -60,4 +62,13 @@ def write(description: Description, renames: dict[str, str], share: Path, fps: i
     session = SimSession(folder / 'contract.yaml', folder / 'cameras.yaml')
     session.contract.write_text(yaml.safe_dump(contract, sort_keys=False), encoding='utf-8')
     session.cameras_file.write_text(yaml.safe_dump(cameras), encoding='utf-8')
+    atexit.register(_remove, session)
     return session
+
+
+def _remove(session: SimSession) -> None:
+    """Leave nothing in the folder for temporary files, which the simulator may use too."""
+    for path in session:
+        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not empty
+        session.contract.parent.rmdir()
