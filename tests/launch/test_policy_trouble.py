@@ -117,7 +117,6 @@ def test_a_network_that_does_not_answer_stops_the_policy(tmp_path: Path, slow: P
         session.wait_for('the network has not answered for')
         session.wait_for('the take ended: the policy stopped')
         assert 'episode 0 saved' in session.call('save_episode')
-        session.call('finish')
         assert session.wait() == 0, session.log
     assert Checker(session.root).run() == []
     assert reports(session.root)[0]['outcome'] == 'failure'
