@@ -25,7 +25,7 @@ from so101_driver.joints import JOINTS
 from so101_driver.registers import PHASE_MULTI_TURN, Register, decode
 from so101_driver.tools.calibration_tables import result_table, sweep_table
 from so101_driver.tools.command import Command, without_ros
-from so101_driver.tools.installation import install, pending_path, reinstall, unchanged
+from so101_driver.tools.installation import PATIENCE_S, install, pending_path, reinstall, unchanged
 from so101_driver.tools.sweep import JointSweep, joint_calibration, too_short
 from so101_driver.tools.terminal import Terminal
 
@@ -85,7 +85,7 @@ class Calibrating:
             return None
 
     def _meet(self) -> Mapping[str, Image]:
-        images, warnings = arm_setup.inspect(self._bus, _any_turn(self._ids))
+        images, warnings = arm_setup.inspect(self._bus, _any_turn(self._ids), PATIENCE_S)
         for warning in warnings:
             self._terminal.say(f'warning: {warning}')
         return images

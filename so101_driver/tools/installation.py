@@ -16,6 +16,9 @@ from so101_driver.calibration import Calibration
 from so101_driver.errors import ServoError
 from so101_driver.tools.command import Command
 
+PATIENCE_S = 1.0
+"""How long silent servos are asked again."""
+
 
 def pending_path(path: Path) -> Path:
     """Return where the values lie while they are written."""
@@ -66,8 +69,8 @@ def reinstall(command: Command, bus: ServoBus, calibration: Calibration, path: P
 
 def _write_servos(bus: ServoBus, calibration: Calibration) -> None:
     """Write what differs, unlocked and with the torque off, and read everything back."""
-    images, _ = arm_setup.inspect(bus, calibration)
+    images, _ = arm_setup.inspect(bus, calibration, PATIENCE_S)
     arm_setup.write_calibration(bus, calibration, images)
-    images, _ = arm_setup.inspect(bus, calibration)
+    images, _ = arm_setup.inspect(bus, calibration, PATIENCE_S)
     if mismatches := arm_setup.calibration_mismatches(images, calibration):
         raise ServoError('\n'.join(str(mismatch) for mismatch in mismatches))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from so101_driver.arm_setup import Image
-from so101_driver.bus import DEFAULT_RETRIES, ServoBus
+from so101_driver.bus import ServoBus
 from so101_driver.calibration import MAX_SERVO_ID
 from so101_driver.errors import ServoError
 from so101_driver.frames import BROADCAST_ID, OVERHEAD, Instruction, StatusParser, frame
@@ -24,6 +24,7 @@ _LISTEN_S = 0.3
 _MOST_ANSWERS = 42  # what a read can wait for at once
 _FAR_ID = 30  # as far as ids are asked one by one after a collision
 _COLLISION_TRIES = 3
+_HEARD_RETRIES = 5
 _MEASURED = Register.PRESENT_POSITION
 _MEASURED_BYTES = 15  # up to the current
 _TWELVE_VOLT_FROM_V = 9.0
@@ -103,7 +104,7 @@ def _scan(bus: ServoBus, baudrate: int) -> list[Found]:
     found = []
     for servo_id in sorted(asked):
         damaged_before = bus.damaged_bytes
-        retries = DEFAULT_RETRIES if servo_id in heard else 0
+        retries = _HEARD_RETRIES if servo_id in heard else 0
         if bus.ping(servo_id, retries) is not None or bus.damaged_bytes > damaged_before:
             found.append(_identify(bus, servo_id, baudrate))
     return found

@@ -30,6 +30,7 @@ _LEADER_GEARS = {
     'gripper': 'C046, 1/147',
 }
 _ATTEMPTS = 3
+_PING_RETRIES = 5
 
 
 def assign(port_name: str, found: Found, servo_id: int) -> None:
@@ -45,14 +46,14 @@ def assign(port_name: str, found: Found, servo_id: int) -> None:
         write_verified(bus, found.id, name, Register.LOCK, 0)
         for _ in range(_ATTEMPTS):
             _write_blindly(bus, found.id, Register.ID, servo_id)
-            if bus.ping(servo_id) is not None:
+            if bus.ping(servo_id, _PING_RETRIES) is not None:
                 break
         else:
             raise ServoError(f'{name} does not take the id {servo_id}; try again')
         if found.baudrate != DEFAULT_BAUDRATE:
             _write_blindly(bus, servo_id, Register.BAUD_RATE, 0)
     with opened(port_name) as bus:
-        if bus.ping(servo_id) is None:
+        if bus.ping(servo_id, _PING_RETRIES) is None:
             raise ServoError(f'servo {servo_id} does not take {DEFAULT_BAUDRATE} bps; try again')
         write_verified(bus, servo_id, f'servo {servo_id}', Register.LOCK, 1)
         for register, value in ((Register.ID, servo_id), (Register.BAUD_RATE, 0)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import scservo_sdk
 
 from so101_driver import calibration
 from so101_driver.arm import ArmOptions, So101Arm
@@ -130,6 +132,23 @@ def test_the_file_is_written_into_the_servos(make: Callable[..., Bench]) -> None
     tool.expect('goes limp')
     tool.type()
     assert tool.end() == 0
+    assert bench.file.read_text() == old
+    assert eeprom(bench.bus) == bench.stored()
+
+
+def test_killed_while_the_file_goes_into_the_servos(make: Callable[..., Bench]) -> None:
+    bench = make()
+    old = bench.save_old()
+    tool = bench.start()
+    tool.expect('anew:')
+    at_write(bench.bus, CALIBRATION_REGISTERS, 7, lambda: kill(tool))
+    tool.type()
+    assert tool.end() == -9
+    assert eeprom(bench.bus) not in (OLD, bench.stored())
+    again = bench.start()
+    again.expect('anew:')
+    again.type()
+    assert again.end() == 0
     assert bench.file.read_text() == old
     assert eeprom(bench.bus) == bench.stored()
 
@@ -307,3 +326,50 @@ def test_nobody_there_to_answer(make: Callable[..., Bench]) -> None:
     assert result.returncode == 1
     assert 'the input has ended' in result.stderr
     assert eeprom(bench.bus) == OLD
+
+
+_LEROBOT = """
+import json, sys
+try:
+    from lerobot.robots.so_follower import SO101Follower, SO101FollowerConfig
+except ImportError:
+    from lerobot.robots.so101_follower import SO101Follower, SO101FollowerConfig
+robot = SO101Follower(SO101FollowerConfig(port=sys.argv[1], id='blue', use_degrees=True))
+robot.connect(calibrate=False)
+print(json.dumps([robot.is_calibrated, robot.get_observation()]))
+robot.disconnect()
+"""
+
+
+@pytest.mark.parametrize('variable', ['LEROBOT_PYTHON', 'LEROBOT_V21_PYTHON'])
+def test_lerobot_takes_the_arm(make: Callable[..., Bench], tmp_path: Path, variable: str) -> None:
+    """The real lerobot finds the file, calls the arm calibrated, and reads the true degrees."""
+    python = os.environ.get(variable)
+    if not python:
+        pytest.skip(f'{variable} is not set')
+    bench = make()
+    tool = bench.start()
+    bench.sweep(tool)
+    assert tool.end() == 0
+    bench.hand.moves = False
+    old = tmp_path / 'robots' / 'so101_follower' / 'blue.json'  # where lerobot up to 0.4.2 looks
+    calibration.save(calibration.load(bench.file), old)
+    sdk = tmp_path / 'sdk'  # which few environments for training have
+    sdk.mkdir()
+    site = Path(scservo_sdk.__file__).parents[1]
+    for part in ('scservo_sdk', 'serial', *(path.name for path in site.glob('feetech*-info'))):
+        (sdk / part).symlink_to(site / part)
+    result = subprocess.run(
+        [python, '-c', _LEROBOT, str(bench.bus.line.link)],
+        env={**os.environ, 'PYTHONPATH': str(sdk)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if 'required but not installed' in result.stderr:
+        pytest.skip(result.stderr.splitlines()[-1])
+    assert result.returncode == 0, result.stderr
+    is_calibrated, seen = json.loads(result.stdout.splitlines()[-1])
+    assert is_calibrated
+    for joint, servo, (low, high) in zip(JOINTS, bench.bus.servos.values(), RANGES, strict=True):
+        degrees = (servo.joint.position - (low + high) / 2) * 360 / 4095
+        wanted = 0.0 if joint == 'gripper' else degrees  # per cent, and it was closed last
+        assert seen[f'{joint}.pos'] == pytest.approx(wanted, abs=0.001)
