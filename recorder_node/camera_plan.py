@@ -18,6 +18,7 @@ from so101_driver.errors import ConfigError
 from so101_driver.parameters import build
 
 _IMAGE_TOPIC = '/cameras/{name}/image_raw'
+_JPEG_TOPIC = f'{_IMAGE_TOPIC}/compressed'
 
 
 def camera_nodes(
@@ -47,7 +48,8 @@ def camera_nodes(
     users: dict[str, str] = {}
     for feature in contract.cameras:
         name = feature.name.rsplit('.', 1)[-1]
-        if feature.sources[0].topic != _IMAGE_TOPIC.format(name=name):
+        topic = feature.sources[0].topic
+        if topic not in (_IMAGE_TOPIC.format(name=name), _JPEG_TOPIC.format(name=name)):
             continue
         if name not in entries:
             problems.append(
@@ -56,6 +58,8 @@ def camera_nodes(
             )
             continue
         values = _with_absolute_calibration({**entries[name], **settings}, path.parent)
+        if topic == _JPEG_TOPIC.format(name=name):
+            values['compressed'] = True
         try:
             camera = build(CameraConfig, values)
         except ConfigError as error:

@@ -20,6 +20,22 @@ CONTRACT = load(REPOSITORY / 'config' / 'so101.yaml')
 MODE = {'width': 640, 'height': 480, 'fps': 30}
 
 
+def test_a_contract_with_jpeg_topics_starts_cameras_that_publish_them(tmp_path: Path) -> None:
+    text = (REPOSITORY / 'config' / 'so101.yaml').read_text()
+    text = text.replace('front/image_raw', 'front/image_raw/compressed').replace(
+        'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage', 1
+    )
+    (tmp_path / 'contract.yaml').write_text(text)
+    problems = Problems()
+    contract = load(tmp_path / 'contract.yaml')
+    front, wrist = camera_nodes(
+        build(LaunchConfig, {'hardware': 'sim'}), REPOSITORY, contract, None, problems
+    )
+    assert list(problems) == []
+    assert front.parameters['compressed'] is True
+    assert 'compressed' not in wrist.parameters
+
+
 def planned(
     folder: Path, hardware: str = 'sim', **cameras: dict[str, Any]
 ) -> tuple[list[NodePlan], list[str]]:
