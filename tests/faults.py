@@ -12,6 +12,9 @@ NOISE = (
 )  # fmt: skip
 """Faults of single packets."""
 
+NOISE_RATE = 0.01 / len(NOISE)
+"""Of each kind, so that one packet in a hundred is bad."""
+
 PASSING = (
     ({'kind': 'silent', 'servo': 'wrist_flex', 'for_s': 1.5}, 'wrist_flex (id 4) does not answer'),
     ({'kind': 'unplug', 'for_s': 0.5}, 'no such device; is the arm plugged in'),

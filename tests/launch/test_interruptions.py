@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recorder_node.dataset.check import Checker
 from tests.conftest import wait_until
-from tests.faults import NOISE, PASSING, TRIPPING, clamp_rad, worst_step_rad
+from tests.faults import NOISE, NOISE_RATE, PASSING, TRIPPING, clamp_rad, worst_step_rad
 from tests.launch.fidelity import check_applied
 from tests.launch.listening import ARM, Listener
 from tests.launch.session import Launch, launched
@@ -62,7 +62,7 @@ def test_every_fault_in_turn_while_recording(tmp_path: Path) -> None:
     ):
         in_the_middle_of_a_take(session, listener)
         for kind in NOISE:
-            listener.inject(kind=kind, rate=0.01)
+            listener.inject(kind=kind, rate=NOISE_RATE)
         listener.hear_more(300)
         listener.inject(kind='clear')
         assert 'no answer' not in session.log

@@ -13,7 +13,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-from tests.faults import NOISE, PASSING, TRIPPING, clamp_rad, worst_step_rad
+from tests.faults import NOISE, NOISE_RATE, PASSING, TRIPPING, clamp_rad, worst_step_rad
 from tests.integration.driver.test_driver_telemetry import Pair, latest
 
 MAX_VELOCITY_RAD_S = 3.0
@@ -44,7 +44,7 @@ def test_every_fault_in_turn(processes: Any, watcher: Any, tmp_path: Path) -> No
 
     watcher.until(lambda: says('following leader'))
     for kind in NOISE:
-        order(kind=kind, rate=0.01)
+        order(kind=kind, rate=NOISE_RATE)
     seen = len(states)
     watcher.until(lambda: len(states) > seen + 200)
     order(kind='clear')
