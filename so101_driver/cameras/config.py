@@ -100,6 +100,8 @@ class CameraConfig:
             found.append(f'fps: the source "{self.source}" has no rate of its own')
         if self.fourcc and len(self.fourcc) != _FOURCC_LENGTH:
             found.append(f'fourcc: "{self.fourcc}" has not four letters')
+        if self.source == DEVICE and self.faults:
+            found.append('faults: are for sources other than "device"')
         if self.fps and self.stall_timeout_s < _FEWEST_PICTURES / self.fps:
             found.append(
                 f'stall_timeout_s: {self.stall_timeout_s:g} s is shorter than '

@@ -134,14 +134,16 @@ def test_faults_on_request(processes: Any, watcher: Any) -> None:
     assert arrays[-1].status[0].name == 'cameras/front: camera'
     assert arrays[-1].status[0].hardware_id == 'coded'
 
-    order(kind='camera_unplug', camera='front', for_s=2.5)
+    order(kind='camera_unplug', camera='front')
     watcher.until(lambda: told(DiagnosticStatus.ERROR, 'no such device'))
     assert value('state') == 'no picture'
     assert float(value('fps')) == 0
+    order(kind='camera_clear', camera='front')
     watcher.until(lambda: is_back(1))
 
-    order(kind='camera_stall', for_s=2.5)
+    order(kind='camera_stall')
     watcher.until(lambda: told(DiagnosticStatus.ERROR, 'no picture for'))
+    order(kind='camera_clear')
     watcher.until(lambda: is_back(2))
     assert len(re.findall(r'no picture for', output())) == 1
 
@@ -149,7 +151,7 @@ def test_faults_on_request(processes: Any, watcher: Any) -> None:
     watcher.until(lambda: told(DiagnosticStatus.OK) and value('damaged') == '5')
     assert int(value('frames')) > 5
     assert int(value('reopened')) >= 2
-    assert float(value('longest_gap_s')) >= 2.5
+    assert float(value('longest_gap_s')) >= 0.5
     assert value('stamp_source') == 'grab'
 
     ordered = output().count('ordered')
@@ -159,7 +161,7 @@ def test_faults_on_request(processes: Any, watcher: Any) -> None:
     watcher.until(lambda: 'kind "camera_fly" is not one of camera_unplug' in output())
     seen = len(infos)
     watcher.until(lambda: len(infos) > seen + 10)
-    assert output().count('ordered') == ordered == 3
+    assert output().count('ordered') == ordered == 5
 
     order(kind='camera_stall')
     watcher.until(lambda: told(DiagnosticStatus.ERROR))

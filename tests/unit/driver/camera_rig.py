@@ -64,6 +64,7 @@ class FakeDevice:
         self.hanging = threading.Event()
         self.let_go = threading.Event()
         self.grabs = 0
+        self.hung = 0
         self.captures: list[FakeCapture] = []
 
     def make(self, target: int | str) -> FakeCapture:
@@ -107,6 +108,7 @@ class FakeCapture:
         device = self.device
         assert not self.released, 'a grab from a released device crashes'
         if device.hanging.is_set():
+            device.hung += 1
             device.let_go.wait(60.0)
             return False
         if device.stalled.is_set():

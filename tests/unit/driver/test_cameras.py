@@ -180,6 +180,15 @@ def test_parameters_are_checked_together() -> None:
     with pytest.raises(ConfigError) as caught:
         build(CameraConfig, {'source': 'file', 'rotation': 45, 'fourcc': 'MJ'})
     assert len(caught.value.problems) == 3
+    with pytest.raises(ConfigError) as caught:
+        build(CameraConfig, {'faults': '{}', 'fps': 1, 'stall_timeout_s': 1.5})
+    assert caught.value.problems == (
+        'faults: are for sources other than "device"',
+        'stall_timeout_s: 1.5 s is shorter than 2 pictures at 1 fps',
+    )
+    for wrong in ({'latency_s': -0.1}, {'latency_s': 1.5}, {'wait_for_device_s': -1}):
+        with pytest.raises(ConfigError):
+            build(CameraConfig, wrong)
 
 
 def test_missing_device_is_named() -> None:
