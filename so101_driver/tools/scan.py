@@ -20,7 +20,8 @@ from so101_driver.registers import STS3215_MODEL, Register
 from so101_driver.serial_port import DEFAULT_BAUDRATE
 from so101_driver.telemetry import VOLT_UNIT
 
-_LISTEN_S = 0.3
+_CALLS = 2  # the first may be lost while an adapter changes its speed
+_LISTEN_S = 0.2
 _MOST_ANSWERS = 42  # what a read can wait for at once
 _FAR_ID = 30  # as far as ids are asked one by one after a collision
 _COLLISION_TRIES = 3
@@ -95,7 +96,10 @@ def supply_hint(found: Iterable[Found]) -> str:
 
 
 def _scan(bus: ServoBus, baudrate: int) -> list[Found]:
-    heard, is_damaged = _call_all(bus)
+    for _ in range(_CALLS):
+        heard, is_damaged = _call_all(bus)
+        if heard or is_damaged:
+            break
     asked = set(heard)
     if is_damaged:
         asked |= set(range(_FAR_ID + 1))

@@ -275,6 +275,11 @@ def test_what_was_cut_can_be_taken_back(make: Callable[..., Bench]) -> None:
     bench = make()
     old = bench.save_old()
     calibration.save(calibration.load(SIM / 'leader.json'), bench.pending)
+    cut = bench.start()
+    cut.expect('f = write the values of blue.json')
+    assert cut.end(signal.SIGINT) == 130
+    assert 'blue.json.pending still waits to be finished' in cut.output
+    assert bench.pending.exists()
     tool = bench.start()
     tool.expect('f = write the values of blue.json')
     tool.type('f')
@@ -304,15 +309,27 @@ def test_a_servo_that_restarts_in_the_sweep_is_noticed(make: Callable[..., Bench
     assert not bench.file.exists()
 
 
-def test_a_cable_that_comes_off_in_the_sweep(make: Callable[..., Bench]) -> None:
+@pytest.mark.parametrize(
+    ('fault', 'text'),
+    [
+        (FaultKind.SILENT, 'no answer from wrist_roll: check power and the 3-pin cable'),
+        (FaultKind.UNPLUG, 'the device is gone'),
+    ],
+)
+def test_a_cable_that_comes_off_in_the_sweep(
+    make: Callable[..., Bench], fault: FaultKind, text: str
+) -> None:
     bench = make()
     tool = bench.start()
     tool.expect('middle of its range')
     tool.type()
     tool.expect('both of its ends')
-    bench.bus.inject(Fault(FaultKind.SILENT, servo_id=5, count=None, for_s=600))
+    servo_id = 5 if fault is FaultKind.SILENT else None
+    bench.bus.inject(Fault(fault, servo_id, count=None, for_s=600))
     assert tool.end() == 1
-    assert 'no answer from wrist_roll: check power and the 3-pin cable' in tool.output
+    assert text in tool.output
+    assert 'the arm is limp; the calibration in the servos' in tool.output
+    assert not bench.pending.exists()
     assert eeprom(bench.bus) == OLD
 
 
@@ -357,7 +374,8 @@ def test_lerobot_takes_the_arm(make: Callable[..., Bench], tmp_path: Path, varia
     sdk = tmp_path / 'sdk'  # which few environments for training have
     sdk.mkdir()
     site = Path(scservo_sdk.__file__).parents[1]
-    for part in ('scservo_sdk', 'serial', *(path.name for path in site.glob('feetech*-info'))):
+    facts = [path.name for name in ('feetech', 'pyserial') for path in site.glob(f'{name}*-info')]
+    for part in ('scservo_sdk', 'serial', *facts):
         (sdk / part).symlink_to(site / part)
     result = subprocess.run(
         [python, '-c', _LEROBOT, str(bench.bus.line.link)],
