@@ -15,7 +15,11 @@ from so101_driver.errors import CameraError
 
 _REOPEN_PERIOD_S = 0.2
 _OPEN_TIMEOUT_S = 10.0
-_FIRST_PICTURE_S = 3.0  # cameras measure the light, and some restart, before the first picture
+# An opened camera needs a while before its first picture, the longer the more often it failed to.
+_FIRST_PICTURE_S = 3.0
+_FIRST_PICTURE_AGAIN_S = 1.5
+_MORE_PATIENCE = 1.5
+_MOST_PATIENCE_S = 5.0
 _RELEASE_S = 1.5  # a grab of V4L2 ends after a second
 _MOST_HANGING = 3
 _NS = 1_000_000_000
@@ -64,6 +68,7 @@ class CaptureThread:
         self._report = report
         self._is_open = False
         self._last_s = 0.0
+        self._first_s = _FIRST_PICTURE_S
         self._told: set[str] = set()
         self._told_of_stamps = False
         self._told_warning = ''
@@ -141,12 +146,11 @@ class CaptureThread:
         if self.source.warning != self._told_warning:
             self._told_warning = self.source.warning
             self._report(self._told_warning)
-        good_s, patience_s = time.monotonic(), max(self._options.stall_timeout_s, _FIRST_PICTURE_S)
+        good_s, patience_s = time.monotonic(), max(self._first_s, self._options.stall_timeout_s)
+        self._first_s = min(self._first_s * _MORE_PATIENCE, _MOST_PATIENCE_S)
         while (frame := grabber.take(max(good_s + patience_s - time.monotonic(), 0.0))) is not None:
             if self._hand_on(frame):
                 good_s, patience_s = time.monotonic(), self._options.stall_timeout_s
-            elif time.monotonic() - good_s > patience_s:
-                break
         if not self._stop.is_set():
             gap_s = time.monotonic() - self._last_s
             self._trouble(f'no picture for {gap_s:.1f} s', 'no picture')
@@ -164,6 +168,7 @@ class CaptureThread:
             self._report(f'the camera is back after {now_s - self._last_s:.1f} s')
             self.problem = ''
             self._told.clear()
+        self._first_s = _FIRST_PICTURE_AGAIN_S
         self._last_s = now_s
         if text := self.health.picture(now_s, frame.stamp_source, self.source.rate_hz):
             self._report(text)

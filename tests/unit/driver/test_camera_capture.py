@@ -17,6 +17,7 @@ import pytest
 from so101_driver.cameras import capture as capture_module
 from so101_driver.cameras.capture import CaptureOptions, CaptureThread
 from so101_driver.cameras.frame import DRIVER, GRAB, Frame
+from so101_driver.cameras.grabber import Grabber
 from so101_driver.cameras.health import Health
 from so101_driver.cameras.source import MissingError
 from tests.conftest import wait_until
@@ -117,7 +118,7 @@ def test_a_driver_that_hangs_is_left_to_itself(rig: Rig, monkeypatch: pytest.Mon
 
 def test_hanging_threads_do_not_pile_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture_module, '_RELEASE_S', 0.05)
-    monkeypatch.setattr(capture_module, '_FIRST_PICTURE_S', 0.05)
+    monkeypatch.setattr(capture_module, '_FIRST_PICTURE_AGAIN_S', 0.05)
     monkeypatch.setattr(capture_module, '_REOPEN_PERIOD_S', 0.02)
     rig.use(CaptureOptions(stall_timeout_s=0.05))
     rig.run()
@@ -180,6 +181,34 @@ def test_fifty_unplugs_in_a_row(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> No
     assert all(capture.released == 1 for capture in rig.device.captures[:-1])
     stamps = [frame.stamp_ns for frame in rig.frames]
     assert all(b > a for a, b in itertools.pairwise(stamps))
+
+
+def test_a_problem_that_lasts_is_told_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_module, '_REOPEN_PERIOD_S', 0.01)
+    rig.run()
+    rig.device.unplug()
+    rig.wait_for('unplugged')
+    rig.device.is_busy = True
+    rig.device.plug()
+    wait_until(lambda: len(rig.device.captures) > 6, what='attempts')
+    rig.device.is_busy = False
+    rig.wait_for('the camera is back')
+    told = [text for text in rig.reports if 'another program uses it' in text]
+    assert len(told) == 1
+    assert all(capture.released == 1 for capture in rig.device.captures[:-1])
+
+
+def test_who_waits_for_a_picture_is_let_go(rig: Rig) -> None:
+    rig.device.hanging.set()
+    grabber = Grabber(source(rig.device), False, Health())
+    assert grabber.wait_open(60.0)
+    reader = threading.Thread(target=grabber.take, args=(3600.0,), daemon=True)
+    reader.start()
+    grabber.leave()
+    reader.join(30.0)
+    assert not reader.is_alive()
+    rig.device.let_go.set()
+    assert grabber.ended(30.0)
 
 
 def test_a_camera_that_comes_back_as_another_is_told(rig: Rig) -> None:
