@@ -1,4 +1,4 @@
-"""The arguments of policy_eval.launch.py, taken from the nodes' own parameter tables."""
+"""The arguments of policy_eval.launch.py and policy.launch.py, taken from the parameter tables."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _SET_BY_LAUNCH = (
     'contract', 'calibration', 'fps', 'units', 'task', 'leader_resets', 'follow_session',
 )  # fmt: skip
 _NOT_HERE = ('record', 'leader_motion', 'leader_motion_units')
+# What a policy node alone must know of the robot.
+_OF_THE_ROBOT = ('hardware', 'contract', 'follower_id', 'follower_calibration', 'arm_model')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +23,9 @@ class EvaluationConfig:
 
     teleop_resets: bool = param(
         False, 'start the leader too: it commands the follower between episodes'
+    )
+    remote_policy: bool = param(
+        False, 'the policy runs elsewhere, started there by policy.launch.py'
     )
 
 
@@ -31,3 +36,11 @@ def table_of_evaluation() -> dict[str, Parameter]:
     arguments.update({n: p for n, p in policy.items() if n not in _SET_BY_LAUNCH})
     arguments.update(table(EvaluationConfig))
     return arguments
+
+
+def table_of_policy() -> dict[str, Parameter]:
+    """Return every argument of a policy node alone by name."""
+    known = table_of_arguments()
+    policy = table(PolicyConfig)
+    arguments = {n: p for n, p in policy.items() if n not in ('contract', 'calibration')}
+    return {**arguments, **{name: known[name] for name in _OF_THE_ROBOT}}

@@ -1,4 +1,4 @@
-"""The plan of policy_eval.launch.py: every problem is listed before the first node starts."""
+"""The plans of policy_eval.launch.py and policy.launch.py: every problem comes before any node."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import datetime
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from policy_node import sim_session
-from policy_node.arguments import EvaluationConfig, table_of_evaluation
+from policy_node.arguments import EvaluationConfig, table_of_evaluation, table_of_policy
 from policy_node.config import PolicyConfig, parse_renames
 from policy_node.description import Description, describe, locate
 from policy_node.errors import PolicyError
@@ -16,6 +17,7 @@ from policy_node.matching import mismatches
 from policy_node.policies import POLICIES
 from recorder_node.node_plan import NodePlan, values_of
 from recorder_node.planner import Planner
+from so101_driver.parameters import TRUE_WORDS
 
 COMMANDS = '/policy/joint_commands'
 
@@ -32,7 +34,8 @@ def plan(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[
         ConfigError: with every problem.
     """
     known = table_of_evaluation()
-    description, problem = _description(given)
+    remote = given.get('remote_policy', '').lower() in TRUE_WORDS
+    description, problem = (None, []) if remote else _description(given)
     given = {**given, **_defaults(given, description)}
     if description is not None and _needs_sim_session(given):
         given = {**given, **_sim_session(description, given, share)}
@@ -42,10 +45,33 @@ def plan(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[
     resets = evaluation is not None and evaluation.teleop_resets
     roles = ('follower', 'leader') if resets else ('follower',)
     planner.add_arms(roles, active_source='leader' if resets else 'policy')
-    planner.add_recording(policy=given.get('policy_path', ''), start_when=COMMANDS)
+    policy = given.get('policy_path', '') or ('remote' if remote else '')
+    planner.add_recording(policy=policy, start_when=COMMANDS)
     planner.add_cameras()
-    _add_policy(planner, description, resets)
+    if not remote:
+        recorder = planner.recorder
+        of_session: dict[str, Any] = {}
+        if recorder is not None:
+            of_session = {'fps': recorder.fps, 'units': recorder.units,
+                          'task': recorder.single_task}  # fmt: skip
+        of_session['leader_resets'] = resets
+        _add_policy(planner, description, planner.calibration, of_session)
     planner.add_recorder()
+    return planner.finish()
+
+
+def plan_policy(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[NodePlan]:
+    """Check the arguments of a policy node alone and return it; see `plan`.
+
+    The rest of the session runs on another machine of the same domain, with the same contract.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    description, problem = _description(given)
+    planner = Planner(given, share, table_of_policy(), top_level)
+    planner.problems += problem
+    _add_policy(planner, description, planner.find_calibration('follower'), {})
     return planner.finish()
 
 
@@ -95,18 +121,19 @@ def _sim_session(description: Description, given: Mapping[str, str], share: Path
     return {'contract': str(session.contract), 'cameras_file': str(session.cameras_file)}
 
 
-def _add_policy(planner: Planner, description: Description | None, resets: bool) -> None:
-    recorder = planner.recorder
+def _add_policy(
+    planner: Planner,
+    description: Description | None,
+    calibration: str,
+    of_session: Mapping[str, Any],
+) -> None:
+    # A missing file has been said already; the rest is checked nevertheless.
+    stand_in = planner.share / 'config' / 'sim' / 'follower.json'
     config = planner.config_of(
         PolicyConfig,
         contract=str(planner.contract_path),
-        calibration=planner.calibration,
-        leader_resets=resets,
-        **(
-            {}
-            if recorder is None
-            else {'fps': recorder.fps, 'units': recorder.units, 'task': recorder.single_task}
-        ),
+        calibration=calibration or str(stand_in),
+        **of_session,
     )
     if config is None:
         return

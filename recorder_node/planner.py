@@ -93,41 +93,52 @@ class Planner:
         bench = Path(tempfile.gettempdir()) / f'so101_sim_{os.getpid()}'
         ports: dict[str, Any] = {}
         for role in _ARMS:
-            port, arm_id, file = (
-                getattr(self.launch, f'{role}_{key}') for key in ('port', 'id', 'calibration')
-            )
+            port = getattr(self.launch, f'{role}_port')
             if self.sim:
                 port = port or str(bench / role)
-                file = file or str(self.share / 'config' / 'sim' / f'{role}.json')
+            file = self._named_calibration(role)
             if role in roles:
-                extra = follower if role == 'follower' else {}
-                self._add_arm(role, port, arm_id, file, extra)
-                file = self.nodes[-1].parameters['calibration']
+                file = self.find_calibration(role)
+                self._add_arm(role, port, file, follower if role == 'follower' else {})
             ports.update({f'{role}_port': port, f'{role}_calibration': file})
         if self.sim:
             self._add_simulator(ports)
 
-    def _add_arm(
-        self, role: str, port: str, arm_id: str, file: str, extra: Mapping[str, Any]
-    ) -> None:
-        self.problems += _port_problems(role, port, arm_id, file, self.sim)
-        checked = None
-        if arm_id or file:
-            model = self.given.get('arm_model', calibration.SO101)
-            checked = self.problems.of(partial(calibration.find, role, arm_id, file, model))
-        found = checked.source if checked else file
+    def find_calibration(self, role: str) -> str:
+        """Return an arm's calibration file, checked; when there is none, that is a problem."""
+        arm_id, file = getattr(self.launch, f'{role}_id'), self._named_calibration(role)
+        if not arm_id and not file:
+            self.problems.append(
+                f'{role}_id is missing; give the id it was calibrated with, or '
+                f'{role}_calibration:=FILE'
+            )
+            return ''
+        model = self.given.get('arm_model', calibration.SO101)
+        found = self.problems.of(partial(calibration.find, role, arm_id, file, model))
+        return found.source if found else file
+
+    def _named_calibration(self, role: str) -> str:
+        file: str = getattr(self.launch, f'{role}_calibration')
+        if self.sim:
+            return file or str(self.share / 'config' / 'sim' / f'{role}.json')
+        return file
+
+    def _add_arm(self, role: str, port: str, file: str, extra: Mapping[str, Any]) -> None:
+        if not self.sim:
+            self.problems += _port_problems(role, port)
+        arm_id = getattr(self.launch, f'{role}_id')
         wait_s = _SIM_PORT_WAIT_S if self.sim else 0.0
         parameters: dict[str, Any] = {
             'port': port,
             'id': arm_id,
-            'calibration': found,
+            'calibration': file,
             'port_wait_s': wait_s,
             'write_calibration': self.launch.write_calibration,
             'disable_torque_on_disconnect': self.launch.disable_torque_on_disconnect,
             **extra,
         }
         # What is missing has been said already.
-        named = {'port': port or '-', 'id': arm_id or ('' if file else '-'), 'calibration': found}
+        named = {'port': port or '-', 'id': arm_id or ('' if file else '-')}
         filled: Any = self.config_of(_ARMS[role], **{**parameters, **named})
         if filled is not None:
             own = FOLLOWER_ARGUMENTS if role == 'follower' else LEADER_ARGUMENTS
@@ -211,9 +222,7 @@ class Planner:
         return self.nodes
 
 
-def _port_problems(role: str, port: str, arm_id: str, file: str, sim: bool) -> list[str]:
-    if sim:
-        return []
+def _port_problems(role: str, port: str) -> list[str]:
     found = []
     if not port:
         found.append(f'{role}_port is missing; give {role}_port:=/dev/... or hardware:=sim')
@@ -223,9 +232,5 @@ def _port_problems(role: str, port: str, arm_id: str, file: str, sim: bool) -> l
         found.append(
             f'{role}_port {port}: permission denied; add yourself to the group dialout '
             'and log in again'
-        )
-    if not arm_id and not file:
-        found.append(
-            f'{role}_id is missing; give the id it was calibrated with, or {role}_calibration:=FILE'
         )
     return found

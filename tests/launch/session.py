@@ -37,12 +37,13 @@ class Launch:
     """`ros2 launch recorder` with a launch file and arguments."""
 
     def __init__(
-        self, folder: Path, file: str = 'teleop_record.launch.py', **arguments: object
-    ) -> None:
+        self, folder: Path, file: str = 'teleop_record.launch.py', domain: int | None = None,
+        **arguments: object,
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.root = folder / 'ds'
-        self.domain = next(_domains) % 100 + 1
-        self.log_path = folder / 'launch.log'
+        self.domain = next(_domains) % 100 + 1 if domain is None else domain
+        self.log_path = folder / f'{Path(file).name}.log'
         values = {
             'hardware': 'sim', 'root': self.root, 'repo_id': 'me/test', 'single_task': 'test',
             'num_episodes': 1, 'episode_time_s': 3.0, 'reset_time_s': 1.0, **arguments,

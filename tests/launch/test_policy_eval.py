@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from bench.random_act import write_random_act
 from recorder_node.dataset.check import Checker
@@ -98,3 +99,41 @@ def test_what_does_not_fit_is_refused_before_anything_moves(
         assert words in session.log
         assert 'process started' not in session.log
     assert not session.root.exists()
+
+
+def test_the_policy_runs_on_a_machine_of_its_own(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Two launch files in one domain, the same contract, compressed pictures only."""
+    names = [f'observation.images.{name}' for name in ('front', 'wrist')]
+    folder = tmp_path_factory.mktemp('remote') / 'act'
+    checkpoint = write_random_act(folder, dict.fromkeys(names, (96, 128)), **SMALL)
+    share = Path(__file__).parents[2] / 'config'
+    contract = yaml.safe_load((share / 'so101_compressed.yaml').read_text())
+    for name in names:
+        contract['features'][name]['shape'] = [96, 128, 3]
+    (tmp_path / 'contract.yaml').write_text(yaml.safe_dump(contract, sort_keys=False))
+    cameras = {name: {'width': 128, 'height': 96, 'view': name} for name in ('front', 'wrist')}
+    (tmp_path / 'cameras.yaml').write_text(yaml.safe_dump(cameras))
+    with (
+        launched(
+            tmp_path, remote_policy=True, contract='contract.yaml', cameras_file='cameras.yaml',
+            policy_path='me/act_towel', single_task=None, episode_time_s=3, **EVALUATION,
+        ) as robot,
+        launched(
+            tmp_path, file='policy.launch.py', domain=robot.domain, contract='contract.yaml',
+            policy_path=checkpoint, max_step_rad=9.0, root=None, repo_id=None, single_task=None,
+            num_episodes=None, episode_time_s=None, reset_time_s=None,
+        ) as remote,
+        Listener(robot.domain) as listener,
+    ):  # fmt: skip
+        assert robot.wait() == 0, robot.log
+        remote.wait_for('the policy has stopped')
+        remote.interrupt()
+        remote.wait()
+    assert 'the policy drives the arm' in remote.log
+    assert Checker(robot.root).run() == []
+    dataset = Dataset(robot.root)
+    assert [episode.length for episode in dataset.episodes] == [90]
+    assert any(entry.kind == 'command' for entry in listener.applied)
+    assert np.ptp(column(robot.root, 'action', 0), axis=0).max() > 0

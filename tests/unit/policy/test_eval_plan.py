@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from policy_node.arguments import table_of_evaluation
-from policy_node.eval_plan import plan
+from policy_node.arguments import table_of_evaluation, table_of_policy
+from policy_node.eval_plan import plan, plan_policy
 from recorder_node.arguments import default_text
 from recorder_node.node_plan import NodePlan
 from so101_driver.errors import ConfigError
@@ -48,3 +48,23 @@ def test_no_words_are_made_up_for_a_policy_that_may_take_them(
             plan(given(checkpoint, tmp_path), REPOSITORY)
     finally:
         configure(checkpoint, type='act')
+
+
+def test_a_remote_policy_is_left_out(tmp_path: Path) -> None:
+    words = {'remote_policy': 'true', 'policy_path': ''}
+    nodes = plan(given(tmp_path, tmp_path, **words), REPOSITORY)
+    assert [n.name for n in nodes] == [
+        'follower', 'simulator', 'front', 'wrist', 'recorder', 'console',
+    ]  # fmt: skip
+    assert nodes[-2].parameters['policy'] == 'remote'
+
+
+def test_a_policy_alone_needs_the_arm_s_calibration(checkpoint: Path) -> None:
+    defaults = {name: default_text(p.default) for name, p in table_of_policy().items()}
+    with pytest.raises(ConfigError) as caught:
+        plan_policy({**defaults, 'policy_path': str(checkpoint), 'typo': '1'}, REPOSITORY)
+    text = str(caught.value)
+    assert 'follower_id is missing' in text
+    assert 'unknown argument "typo"' in text
+    assert 'the policy needs "observation.images.top"' in text
+    assert 'calibration:' not in text
