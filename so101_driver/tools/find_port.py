@@ -22,6 +22,7 @@ from so101_driver.tools.terminal import Terminal
 
 _VANISH_S = 3.0
 _POLL_S = 0.1
+_NONE = 'no USB serial port: is the arm plugged in? `sudo dmesg | tail` tells what the kernel sees'
 
 
 def main(args: list[str] | None = None) -> int:
@@ -52,31 +53,40 @@ def _parser() -> argparse.ArgumentParser:
 
 def _find(options: argparse.Namespace) -> int:
     ports = find_ports(options.port)
-    if not ports and not options.json:
-        raise ConfigError(
-            ['no serial port: is the arm plugged in? `dmesg | tail` tells what the kernel sees']
-        )
+    # Others are listed only: an arm is behind USB, and nobody knows what else might be reset.
+    usable = [port for port in ports if port.usb_id or options.port]
     if options.udev:
-        if len(ports) > 1:
-            listed = ', '.join(port.device for port in ports)
-            raise ConfigError([f'which port? name it too: {listed}'])
-        print(udev.rule(ports[0], options.udev))
+        print(udev.rule(_only(usable), options.udev))
         return 0
     bauds = BAUDRATES if options.all_bauds else (DEFAULT_BAUDRATE,)
     scans = options.scan or options.all_bauds
-    answers = {port.device: _scan(port, bauds) for port in ports if scans}
+    answers = {port.device: _scan(port, bauds) for port in usable if scans}
     if options.json:
         print(json.dumps([_as_json(port, answers.get(port.device)) for port in ports], indent=2))
         return 0
     for port in ports:
         print('\n'.join(_lines(port, answers.get(port.device))))
-    asks = not options.list and len(ports) > 1 and not scans and sys.stdin.isatty()
+    if not usable:
+        raise ConfigError([_NONE])
+    asks = not options.list and len(usable) > 1 and not scans and sys.stdin.isatty()
     if options.interactive or asks:
-        port = _unplugged(Terminal(), ports)
+        port = _unplugged(Terminal(), usable)
         print(f'the arm is on {port.device}\n' + '\n'.join(_advice(port)))
-    elif len(ports) == 1:
-        print('\n'.join(_advice(ports[0])))
+    elif len(usable) == 1:
+        print('\n'.join(_advice(usable[0])))
     return 0
+
+
+def _only(ports: list[Port]) -> Port:
+    """Return the one port.
+
+    Raises:
+        ConfigError: when there is none, or a choice.
+    """
+    if len(ports) == 1:
+        return ports[0]
+    listed = ', '.join(port.device for port in ports)
+    raise ConfigError([f'which port? name it too: {listed}' if ports else _NONE])
 
 
 def _scan(port: Port, bauds: tuple[int, ...]) -> list[Found] | str:

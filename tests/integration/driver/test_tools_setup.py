@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
 
 from so101_driver.frames import Instruction
 from so101_driver.joints import JOINTS
@@ -18,6 +20,7 @@ from so101_driver.registers import BAUDRATES, Register
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
 from so101_driver.simulator.servo import ServoSetup, SimulatedServo
+from so101_driver.tools import find_port as find_port_module
 from so101_driver.tools.scan import scan
 from tests.conftest import REPOSITORY, wait_until
 from tests.integration.driver.tool_rig import Tool, at_write, kill
@@ -200,6 +203,19 @@ def test_find_port_says_what_is_wrong(tmp_path: Path) -> None:
     refused = find_port(str(tmp_path / 'none'), '--udev', 'follower')
     assert refused.returncode == 1
     assert 'not a USB port' in refused.stderr
+
+
+def test_find_port_leaves_other_ports_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A port of the board may lead to a console or a machine."""
+    monkeypatch.setattr(list_ports, 'comports', lambda: [ListPortInfo('/dev/ttyS9')])
+    monkeypatch.setattr(find_port_module, 'scan', lambda *_: pytest.fail('opened'))
+    assert find_port_module.main(['--scan']) == 1
+    said = capsys.readouterr()
+    assert '/dev/ttyS9  not USB' in said.out
+    assert 'no USB serial port: is the arm plugged in?' in said.err
+    assert find_port_module.main(['--udev', 'follower']) == 1
 
 
 def test_find_port_notices_what_is_unplugged(box: Box, tmp_path: Path) -> None:
