@@ -50,7 +50,9 @@ class LaunchConfig:
         False, 'write the calibration files into servos that differ instead of refusing them'
     )
     disable_torque_on_disconnect: bool = param(True, 'release the arm on an orderly end')
-    contract: str = param('', 'contract file; default config/so101.yaml of this package')
+    contract: str = param(
+        '', 'contract file, or the name of one of this package; default so101.yaml'
+    )
     cameras_file: str = param(
         '', 'devices and modes of the cameras; default config/cameras.yaml of this package'
     )

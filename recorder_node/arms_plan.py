@@ -99,7 +99,7 @@ def plan_bimanual_record(
         ConfigError: with every problem.
     """
     known = bimanual_record_arguments()
-    given = {**given, 'contract': given.get('contract') or str(share / 'config' / _CONTRACT)}
+    given = {**given, 'contract': given.get('contract') or _CONTRACT}
     planner = Planner(given, share, known, top_level)
     planner.nodes += _both_sides(given, share, planner.problems, record=True)
     planner.add_recording()

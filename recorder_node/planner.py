@@ -34,6 +34,7 @@ from so101_driver.simulator.motion_file import load_motions
 
 T = TypeVar('T')
 _SIM_PORT_WAIT_S = 30.0
+_DEFAULT_CONTRACT = 'so101.yaml'
 _ARMS = {'follower': FollowerConfig, 'leader': LeaderConfig}
 
 
@@ -69,8 +70,7 @@ class Planner:
             raise AssertionError('a config that cannot be built has problems')
         self.launch = launch
         self.sim = launch.hardware == 'sim'
-        path = Path(launch.contract).expanduser() if launch.contract else None
-        self.contract_path = path.absolute() if path else share / 'config' / 'so101.yaml'
+        self.contract_path = _contract_path(launch.contract, share / 'config')
         self.contract: Contract | None = self.problems.of(
             lambda: contract_file.load(self.contract_path)
         )
@@ -220,6 +220,13 @@ class Planner:
         """
         self.problems.raise_if_any()
         return self.nodes
+
+
+def _contract_path(given: str, own: Path) -> Path:
+    """Return the file named, else that of the package."""
+    path = Path(given or _DEFAULT_CONTRACT).expanduser()
+    is_own = len(path.parts) == 1 and not (given and path.exists()) and (own / path).is_file()
+    return own / path if is_own else path.absolute()
 
 
 def _port_problems(role: str, port: str) -> list[str]:

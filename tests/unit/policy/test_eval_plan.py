@@ -67,4 +67,4 @@ def test_a_policy_alone_needs_the_arm_s_calibration(checkpoint: Path) -> None:
     assert 'follower_id is missing' in text
     assert 'unknown argument "typo"' in text
     assert 'the policy needs "observation.images.top"' in text
-    assert 'calibration:' not in text
+    assert 'must not be empty' not in text

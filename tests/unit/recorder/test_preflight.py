@@ -188,3 +188,18 @@ def test_a_wrong_argument_of_the_launch_hides_no_other_problem(tmp_path: Path) -
         assert part in text
     text = refused(given(tmp_path, hardware='simm', record='false', repo_id=''))
     assert 'repo_id' not in text
+
+
+def test_contracts_of_the_package_go_by_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    nodes = by_name(plan(given(tmp_path, contract='so101_compressed.yaml'), REPOSITORY))
+    own = str(REPOSITORY / 'config' / 'so101_compressed.yaml')
+    assert nodes['recorder'].parameters['contract'] == own
+    assert nodes['front'].parameters['compressed'] is True
+    here = tmp_path / 'so101_compressed.yaml'
+    here.write_text((REPOSITORY / 'config' / 'so101.yaml').read_text())
+    nodes = by_name(plan(given(tmp_path, contract='so101_compressed.yaml'), REPOSITORY))
+    assert nodes['recorder'].parameters['contract'] == str(here)
+    assert 'so102.yaml' in refused(given(tmp_path, contract='so102.yaml'))
