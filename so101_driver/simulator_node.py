@@ -60,7 +60,8 @@ class SimulatorNode(Node):
         except ConfigError as error:
             self.get_logger().error('; '.join(error.problems))
             return
-        self.get_logger().info(f'{count} fault(s) ordered: {message.data}')
+        if count:  # the others are the cameras'
+            self.get_logger().info(f'{count} fault(s) ordered: {message.data}')
 
     def _on_status(self, message: DiagnosticStatus) -> None:
         values = {pair.key: pair.value for pair in message.values}

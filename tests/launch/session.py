@@ -43,7 +43,7 @@ class Launch:
         self.folder = folder
         self.root = folder / 'ds'
         self.domain = next(_domains) % 100 + 1 if domain is None else domain
-        self.log_path = folder / f'{Path(file).name}.log'
+        self.log_path = folder / (f'{Path(file).stem}.log' if domain else 'launch.log')
         values = {
             'hardware': 'sim', 'root': self.root, 'repo_id': 'me/test', 'single_task': 'test',
             'num_episodes': 1, 'episode_time_s': 3.0, 'reset_time_s': 1.0, **arguments,
