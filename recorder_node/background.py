@@ -4,7 +4,7 @@ Threads have priorities of their own on Linux; elsewhere nothing is changed. An 
 threads get idle time only. The Python threads that feed them may hold the interpreter's lock,
 which others wait for, so they are only made nice.
 
-SVT-AV1 (seen in 3.1 and 4.0) makes its threads, and the one that opens it, real-time with the
+SVT-AV1 (seen in 4.1) makes its threads, and the one that opens it, real-time with the
 highest priority wherever it may: as root, so in most containers. Everything else on the machine
 stands still then, and processes started later inherit it.
 """
