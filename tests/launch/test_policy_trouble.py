@@ -20,6 +20,7 @@ from tests.launch.test_policy_eval import EVALUATION, SMALL
 from tests.unit.policy.conftest import change_tensors
 
 WEIGHTS = 'model.safetensors'
+ONE_THREAD = {'device': 'cpu', 'threads': 1}
 
 
 @pytest.fixture(scope='module')
@@ -91,7 +92,7 @@ def test_a_damaged_checkpoint_ends_the_session_before_anything_moves(
 
 @pytest.fixture(scope='module')
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small ACT whose two large cameras take any processor longer than two ticks."""
+    """A small ACT whose two large cameras keep one thread of any processor busy for long."""
     cameras = {f'observation.images.{name}': (480, 640) for name in ('top', 'gripper')}
     return write_random_act(tmp_path_factory.mktemp('slow') / 'act', cameras, **SMALL)
 
@@ -101,7 +102,7 @@ def test_a_network_slower_than_its_actions_last_makes_the_arm_hold(
 ) -> None:
     with launched(
         tmp_path, policy_path=slow, num_episodes=1, episode_time_s=4, max_step_rad=9.0,
-        n_action_steps=1, **EVALUATION,
+        n_action_steps=1, **ONE_THREAD, **EVALUATION,
     ) as session:  # fmt: skip
         assert session.wait() == 0, session.log
     assert 'the network is slower than its actions last' in session.log
@@ -112,7 +113,7 @@ def test_a_network_slower_than_its_actions_last_makes_the_arm_hold(
 def test_a_network_that_does_not_answer_stops_the_policy(tmp_path: Path, slow: Path) -> None:
     with launched(
         tmp_path, policy_path=slow, num_episodes=1, episode_time_s=60, max_step_rad=9.0,
-        max_wait_s=0.1, threads=1, **EVALUATION,
+        max_wait_s=0.1, **ONE_THREAD, **EVALUATION,
     ) as session:  # fmt: skip
         session.wait_for('the network has not answered for')
         session.wait_for('the take ended: the policy stopped')
