@@ -47,7 +47,7 @@ class Tool:
         self._seen = place + len(text)
 
     def type(self, text: str = '') -> None:
-        """Type a line."""
+        """Type a line; expect the question first, for what comes before it is dropped."""
         os.write(self._master, f'{text}\n'.encode())
 
     def end(self, number: int | None = None) -> int:
