@@ -79,25 +79,31 @@ def launched(folder: Path, arguments: dict[str, object]) -> Iterator[Path]:
             process.wait(30.0)
 
 
+def stolen_ticks() -> int:
+    """Return what the host of a virtual machine kept of its processors so far."""
+    return int(Path('/proc/stat').read_text().splitlines()[0].split()[8])
+
+
 class Meter:
     """CPU seconds and peak resident memory of a process."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._begin = (time.monotonic(), self._cpu_s())
+        self._begin = (time.monotonic(), self._cpu_s(), stolen_ticks())
 
     def _cpu_s(self) -> float:
         fields = Path(f'/proc/{self._pid}/stat').read_text().rsplit(')', 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
     def read(self) -> dict[str, float]:
-        """Return CPU per second since the beginning, and memory in MiB."""
+        """Return CPU per second since the beginning, memory in MiB, and stolen processors."""
         status = Path(f'/proc/{self._pid}/status').read_text()
         peak = re.search(r'VmHWM:\s+(\d+)', status)
         passed_s = time.monotonic() - self._begin[0]
         return {
             'cpu_s_per_s': round((self._cpu_s() - self._begin[1]) / passed_s, 3),
             'rss_peak_mib': round(int(peak[1]) / 1024, 1) if peak else 0.0,
+            'stolen_by_host': round((stolen_ticks() - self._begin[2]) / _TICKS_PER_S / passed_s, 3),
         }
 
 

@@ -132,7 +132,7 @@ def _pair(
     values = {**given, 'record': str(record).lower()}
     if given.get('hardware') == 'sim':
         # The bench of each namespace is one of its own.
-        bench = Path(tempfile.gettempdir()) / f'so101_sim_{os.getpid()}' / (namespace or 'pair')
+        bench = Path(tempfile.gettempdir()) / f'so101_sim_{os.getpid()}_{namespace or "pair"}'
         for role in ('follower', 'leader'):
             values[f'{role}_port'] = values.get(f'{role}_port') or str(bench / role)
     planner = Planner(values, share, table_of_arguments(), top_level=False)

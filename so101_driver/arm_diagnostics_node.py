@@ -46,6 +46,7 @@ def arm_statuses(
         'bad_cycles': thread.bad_cycles,
         'skipped_cycles': thread.grid.skipped,
         'longest_cycle_ms': round(thread.longest_cycle_s * 1e3, 2),
+        'scheduling': thread.scheduling,
         'reconnects': thread.reconnects,
         'damaged_bytes': arm.bus.damaged_bytes,
         **{key: sum(getattr(counter, key) for counter in counters) for key in _SUMMED},

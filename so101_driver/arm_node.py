@@ -84,13 +84,18 @@ class ArmNode(Node):
     def start_thread(
         self,
         arm: So101Arm,
-        rate_hz: float,
+        config: ArmConfig,
         cycle: Callable[[ArmReading], None],
         connected: Callable[[], None],
     ) -> ArmThread:
         """Offer diagnostics and begin to cycle."""
         self._arm_thread = ArmThread(
-            arm, rate_hz, cycle, connected, lambda text: self.get_logger().warning(text)
+            arm,
+            config.rate_hz,
+            cycle,
+            connected,
+            lambda text: self.get_logger().warning(text),
+            config.realtime_priority,
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', JOINT_QOS)
         create_steady_timer(self, _DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)

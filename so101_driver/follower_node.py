@@ -53,7 +53,7 @@ class FollowerNode(ArmNode):
         except DriverError:
             arm.close()
             raise
-        self.start_thread(arm, config.rate_hz, self._follower.cycle, self._follower.connected)
+        self.start_thread(arm, config, self._follower.cycle, self._follower.connected)
         self.add_on_set_parameters_callback(self._on_parameters)
         for source in config.sources:
             self.create_subscription(

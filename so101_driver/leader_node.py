@@ -39,7 +39,7 @@ class LeaderNode(ArmNode):
         except DriverError:
             arm.close()
             raise
-        self._thread = self.start_thread(arm, config.rate_hz, self._cycle, self._leader.relax)
+        self._thread = self.start_thread(arm, config, self._cycle, self._leader.relax)
         self.create_service(SetBool, '~/set_torque', self._on_set_torque)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from so101_driver.calibration import Calibration
 from so101_driver.commands import goal_limits_rad
 from so101_driver.joints import JOINTS, FloatArray
 from so101_driver.parameters import param
+from so101_driver.priority import REALTIME_PRIORITY
 from so101_driver.simulator import fault_spec
 from so101_driver.simulator.bus import Hand, SimulatedBus, servo_setups
 from so101_driver.simulator.health import LATCHES
@@ -28,6 +30,7 @@ from so101_driver.simulator.servo import ServoSetup
 from so101_driver.units import MODES, RANGE_M100_100, rad_to_ticks, ticks_to_rad
 
 _GRACE_S = 2.0
+_PRIORITY = REALTIME_PRIORITY + 1  # servos answer whatever this machine is busy with
 _SHIPPED = Path(__file__).resolve().parents[2] / 'config' / 'sim'
 
 
@@ -114,6 +117,7 @@ class World:
         )
         self._ids = {'follower': follower.ids, 'leader': leader.ids}
         self._first_faults = fault_spec.parse(config.faults, self._ids)
+        self._folders: list[Path] = []
 
     def start(self) -> None:
         """Make both ports appear.
@@ -121,6 +125,8 @@ class World:
         Raises:
             LinkError: when a port's path is taken.
         """
+        for bus in (self.follower, self.leader):
+            self._make_folder(bus.line.link.parent)
         self.follower.start()
         try:
             self.leader.start()
@@ -162,6 +168,16 @@ class World:
             time.sleep(0.01)
         self.follower.stop()
         self.leader.stop()
+        while self._folders:
+            with contextlib.suppress(OSError):  # somebody else put something in
+                self._folders.pop().rmdir()
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder for a port, to be removed again; one that was there stays."""
+        if not folder.exists():
+            self._make_folder(folder.parent)
+            folder.mkdir(exist_ok=True)
+            self._folders.append(folder)
 
     def _bus(
         self, port: str, setups: list[ServoSetup], hand: Hand | None = None, seed: int = 0
@@ -175,6 +191,7 @@ class World:
             seed=config.seed + seed,
             turnaround_s=config.turnaround_us * 1e-6,
             strict=config.strict,
+            priority=_PRIORITY,
         )
 
     def _obey(self, order: fault_spec.Order) -> None:

@@ -87,7 +87,7 @@ def test_a_damaged_checkpoint_ends_the_session_before_anything_moves(
     assert 'the policy drives the arm' not in session.log
     assert 'Traceback' not in session.log
     assert not session.root.exists()
-    assert not list(Path(tempfile.gettempdir()).glob(f'so101_sim_{session.process.pid}/*.yaml'))
+    assert not list(Path(tempfile.gettempdir()).glob(f'so101_sim_{session.process.pid}*'))
 
 
 @pytest.fixture(scope='module')
@@ -105,8 +105,7 @@ def test_a_network_slower_than_its_actions_last_makes_the_arm_hold(
         n_action_steps=1, **ONE_THREAD, **EVALUATION,
     ) as session:  # fmt: skip
         assert session.wait() == 0, session.log
-    assert 'the network is slower than its actions last' in session.log
-    assert 'the arm holds' in session.log
+    assert 'the network is slower than its actions last, the arm holds' in session.log
     assert Checker(session.root).run() == []
 
 

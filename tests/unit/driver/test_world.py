@@ -20,7 +20,9 @@ from tests.conftest import wait_until
 
 @pytest.fixture
 def ports(tmp_path: Path) -> Iterator[tuple[str, str]]:
-    follower, leader = str(tmp_path / 'follower'), str(tmp_path / 'leader')
+    (tmp_path / 'mine').mkdir()
+    follower = str(tmp_path / 'made' / 'on' / 'demand' / 'follower')
+    leader = str(tmp_path / 'mine' / 'leader')
     process = subprocess.Popen(
         [
             sys.executable,
@@ -41,6 +43,7 @@ def ports(tmp_path: Path) -> Iterator[tuple[str, str]]:
     process.communicate(timeout=10)
     assert process.returncode == 0
     assert not os.path.lexists(follower)
+    assert [path.name for path in tmp_path.rglob('*')] == ['mine']
 
 
 def test_leader_waits_at_the_start_and_follower_goes_there(
