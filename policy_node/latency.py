@@ -14,22 +14,36 @@ class LatencyLog:
     Attributes:
         seconds: duration of each inference.
         actions: actions sent.
-        held: ticks without one, because the network was not ready.
+        waited: ticks until the first action of an episode.
+        held: ticks without an action after that, because the network was not ready.
     """
 
     seconds: list[float] = dataclasses.field(default_factory=list)
     actions: int = 0
+    waited: int = 0
     held: int = 0
+
+    def note_tick_without_action(self) -> None:
+        """Count a tick in which the arm stands still."""
+        if self.actions:
+            self.held += 1
+        else:
+            self.waited += 1
 
     def add(self, other: LatencyLog) -> None:
         """Take over the counts of an episode."""
         self.seconds += other.seconds
         self.actions += other.actions
+        self.waited += other.waited
         self.held += other.held
 
     def values(self) -> dict[str, object]:
         """Return the figures for /diagnostics and the summary; empty without an inference."""
-        result: dict[str, object] = {'actions': self.actions, 'held_ticks': self.held}
+        result: dict[str, object] = {
+            'actions': self.actions,
+            'waited_ticks': self.waited,
+            'held_ticks': self.held,
+        }
         if self.seconds:
             times_ms = np.array(self.seconds) * 1e3
             result |= {
@@ -43,7 +57,7 @@ class LatencyLog:
     def describe(self) -> str:
         """Return one line."""
         values = self.values()
-        text = f'{self.actions} actions, {self.held} ticks held'
+        text = f'{self.actions} actions, {self.waited} ticks before the first, {self.held} held'
         if 'inferences' in values:
             text += (
                 f', {values["inferences"]} inferences of {values["inference_ms_median"]} ms '

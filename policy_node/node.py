@@ -175,10 +175,13 @@ class PolicyNode(Node):
     def _on_diagnostics(self) -> None:
         log, running = self._runner.log, self._runner.running
         if running and log.held:
-            self.get_logger().warning(
-                f'the network is slower than its actions last: {log.describe()}; the arm holds',
-                throttle_duration_sec=10.0,
+            takes_turns = self._config.queue == LEROBOT and log.held < log.actions
+            cause = (
+                'the arm holds while the network computes (queue:=prefetch computes ahead)'
+                if takes_turns
+                else 'the network is slower than its actions last, the arm holds'
             )
+            self.get_logger().warning(f'{cause}: {log.describe()}', throttle_duration_sec=10.0)
         failed = not running and self._reason not in ('', 'stopped', 'waiting for an episode')
         status = DiagnosticStatus(
             level=DiagnosticStatus.ERROR if failed else DiagnosticStatus.OK,

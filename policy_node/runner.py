@@ -111,7 +111,7 @@ class Runner:
                 self._fail(f'the network has not answered for {waiting_s:.1f} s')
                 return
             if self._hungry:
-                self.log.held += 1
+                self.log.note_tick_without_action()
                 if not self._settings.prefetch:
                     return
             try:

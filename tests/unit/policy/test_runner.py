@@ -125,13 +125,17 @@ def test_while_the_network_thinks_nothing_is_sent_nor_observed(make: Any) -> Non
     for _ in range(5):
         bench.tick()
     assert not bench.sent
-    assert bench.runner.log.held == 4
+    assert (bench.runner.log.waited, bench.runner.log.held) == (4, 0)
     bench.policy.go.set()
     wait_until(lambda: bench.sent, what='the first action')
     # Made from the first observation only, whenever it came.
     assert bench.sent[0][0] == 0.0
     bench.tick_and_wait()
     assert bench.runner.log.actions == 2
+    bench.policy.go.clear()
+    for _ in range(2 + 1 + 3):  # what is left of the chunk, the question, then nothing
+        bench.tick()
+    assert (bench.runner.log.waited, bench.runner.log.held) == (4, 3)
 
 
 def test_prefetch_never_waits_and_does_not_jump(make: Any) -> None:
