@@ -11,7 +11,6 @@ The topic is that of the simulated arms; kinds without `camera_` are theirs and 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import random
 import threading
@@ -20,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from so101_driver.errors import ConfigError
+from so101_driver.simulator.fault_spec import entries
 
 UNPLUG, STALL, DAMAGE, CLEAR = 'camera_unplug', 'camera_stall', 'camera_damage', 'camera_clear'
 KINDS = (UNPLUG, STALL, DAMAGE, CLEAR)
@@ -56,16 +56,10 @@ def parse(text: str) -> list[CameraFault]:
     Raises:
         ConfigError: with every mistake.
     """
-    if not text.strip():
-        return []
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError([f'fault: not JSON: {error}']) from None
     problems: list[str] = []
     faults = [
         _fault(entry, problems)
-        for entry in (content if isinstance(content, list) else [content])
+        for entry in entries(text)
         if isinstance(entry, dict) and str(entry.get('kind')).startswith(_PREFIX)
     ]
     if problems:

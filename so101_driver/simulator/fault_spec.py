@@ -35,6 +35,21 @@ class Order(NamedTuple):
     fault: Fault | None
 
 
+def entries(text: str) -> list[Any]:
+    """Return the entries of a text, of arms and of cameras: none, one, or those of a list.
+
+    Raises:
+        ConfigError: when it is no JSON.
+    """
+    if not text.strip():
+        return []
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError([f'fault: not JSON: {error}']) from None
+    return content if isinstance(content, list) else [content]
+
+
 def parse(text: str, ids: Mapping[str, Mapping[str, int]]) -> list[Order]:
     """Read faults from text.
 
@@ -45,17 +60,9 @@ def parse(text: str, ids: Mapping[str, Mapping[str, int]]) -> list[Order]:
     Raises:
         ConfigError: with every mistake.
     """
-    if not text.strip():
-        return []
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError([f'fault: not JSON: {error}']) from None
     problems: list[str] = []
     orders = [
-        order
-        for entry in (content if isinstance(content, list) else [content])
-        if (order := _order(entry, ids, problems)) is not None
+        order for entry in entries(text) if (order := _order(entry, ids, problems)) is not None
     ]
     if problems:
         raise ConfigError(problems)
