@@ -1,6 +1,7 @@
 """Encoding takes only what is left over: neither control nor sampling ever waits for it.
 
-Threads have priorities of their own on Linux; elsewhere nothing is changed. An encoder's own
+Threads have priorities of their own on Linux; elsewhere, and where the system refuses, nothing is
+changed: a frame matters more than a priority. An encoder's own
 threads get idle time only. The Python threads that feed them may hold the interpreter's lock,
 which others wait for, so they are only made nice.
 
@@ -32,7 +33,8 @@ def be_nice() -> None:
     if sys.platform == 'linux':
         thread = threading.get_native_id()
         niceness = os.getpriority(os.PRIO_PROCESS, thread)
-        os.setpriority(os.PRIO_PROCESS, thread, max(niceness, _NICENESS))
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, max(niceness, _NICENESS))
 
 
 def with_idle_threads(action: Callable[[], T]) -> T:
@@ -64,25 +66,35 @@ def _demoting() -> Iterator[None]:
     """
     assert sys.platform == 'linux'
     own = threading.get_native_id()
-    niceness = dict(_niceness())
-    used = set(niceness.values())
-    mark = next((nice for nice in range(niceness[own] + 1, _LEAST) if nice not in used), None)
-    if mark is None:
-        yield
-        return
-    os.setpriority(os.PRIO_PROCESS, own, mark)
+    lowest = os.getpriority(os.PRIO_PROCESS, own) + 1
+    used = {nice for _, nice in _niceness()}
+    mark = next((nice for nice in range(lowest, _LEAST) if nice not in used), None)
+    if mark is not None:
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, own, mark)
     try:
         yield
     finally:
-        for thread in (thread for thread, nice in _niceness() if nice == mark and thread != own):
-            with suppress(ProcessLookupError):  # it has ended since
+        for thread in [thread for thread, nice in _niceness() if nice == mark and thread != own]:
+            with suppress(OSError):  # it has ended since
                 os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
                 os.setpriority(os.PRIO_PROCESS, thread, _LEAST)
 
 
 def _niceness() -> Iterator[tuple[int, int]]:
     """Yield the threads of this process with their niceness."""
-    for entry in Path('/proc/self/task').iterdir():
-        thread = int(entry.name)
+    for thread in _threads():
         with suppress(ProcessLookupError):
             yield thread, os.getpriority(os.PRIO_PROCESS, thread)
+
+
+def _threads() -> list[int]:
+    """Return the threads of this process.
+
+    The kernel's list breaks off where a thread ends while it is read; it is read again then.
+    """
+    while True:
+        threads = [int(entry.name) for entry in Path('/proc/self/task').iterdir()]
+        status = Path('/proc/self/status').read_text()
+        if len(threads) >= int(status.partition('\nThreads:')[2].split()[0]):
+            return threads

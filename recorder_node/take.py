@@ -208,7 +208,10 @@ class Take:
         return cameras
 
     def _restored(self, failures: list[str]) -> SealedTake:
-        take, _ = restore(self.folder)
+        try:
+            take, _ = restore(self.folder)
+        except RecorderError as error:
+            raise EncodeError('; '.join([str(error), *failures])) from error
         lost = self.rows - take.rows
         left_out = [f'{lost} rows are left out, they have no picture'] if lost else []
         return dataclasses.replace(take, warnings=(*take.warnings, *left_out, *failures))

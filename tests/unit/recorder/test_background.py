@@ -6,13 +6,15 @@ import os
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 
 import av
 import pytest
 
-from recorder_node.background import with_idle_threads
+from recorder_node.background import be_nice, with_idle_threads
 from recorder_node.codec_choice import encoding_s, noisy_frames
 from recorder_node.codecs import CODECS, CPU_H264, DEPTH_CODEC, Codec, open_codec
 
@@ -69,6 +71,31 @@ def test_only_threads_that_the_action_starts_get_idle_time_only() -> None:
     finally:
         inside[0].end()
         outside.end()
+
+
+def test_a_thread_that_ends_cuts_the_list_of_threads_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, calls = Path.iterdir, count()
+
+    def cut(folder: Path) -> Iterator[Path]:
+        entries = list(whole(folder))
+        return iter(entries[:1] if next(calls) % 3 < 2 else entries)
+
+    monkeypatch.setattr(Path, 'iterdir', cut)
+    waiting = with_idle_threads(Waiting)
+    try:
+        assert waiting.policy == os.SCHED_IDLE
+    finally:
+        waiting.end()
+
+
+def test_priorities_that_are_refused_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, 'setpriority', refuse)
+    monkeypatch.setattr(os, 'sched_setscheduler', refuse)
+    be_nice()
+    assert with_idle_threads(lambda: 'opened') == 'opened'
 
 
 def test_failure_reaches_the_caller() -> None:

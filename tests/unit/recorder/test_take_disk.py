@@ -169,6 +169,26 @@ def test_a_video_that_cannot_grow_leaves_the_rows_before(
     assert not threads()
 
 
+def test_a_camera_that_never_began_is_told_with_its_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_row = threading.Event()
+
+    def fail(self: VideoEncoder, container: Any) -> Any:
+        assert has_row.wait(30.0)
+        raise RuntimeError('no such encoder')
+
+    monkeypatch.setattr(VideoEncoder, '_stream', fail)
+    contract = small_contract()
+    buffers = make_buffers(contract, 1000.0)
+    fill(buffers, 1)
+    session = recording(tmp_path / 'take', contract, buffers)
+    session.build_due(T0_NS + NS // 60, 0)
+    has_row.set()
+    with pytest.raises(EncodeError, match=r'no row is complete; .*cam0\.mp4: no such encoder'):
+        session.take.seal()
+
+
 def test_a_device_that_is_full_refuses_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
