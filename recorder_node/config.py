@@ -97,8 +97,8 @@ class RecorderConfig:
     )
     private: bool = param(False, 'upload as a private repository')
     tags: str = param('', 'tags of the uploaded dataset, separated by commas')
-    play_sounds: bool = param(False, 'speak what happens; not built yet')
-    display_data: bool = param(False, 'open a viewer; not built yet')
+    play_sounds: bool = param(False, 'speak what happens, with spd-say, espeak or say')
+    display_data: bool = param(False, "LeRobot's viewer; no effect here, see the topics in rviz2")
 
     def problems(self) -> list[str]:
         """Rules that span several parameters."""
@@ -117,12 +117,9 @@ class RecorderConfig:
         return found
 
     def warnings(self) -> list[str]:
-        """Options that are accepted and have no effect yet."""
-        return [
-            f'{name} is not built yet and has no effect'
-            for name in ('play_sounds', 'display_data')
-            if getattr(self, name)
-        ]
+        """Options that are accepted and have no effect."""
+        hint = 'display_data has no effect: look at the topics with rviz2 or rqt_image_view'
+        return [hint] if self.display_data else []
 
     @property
     def dataset_root(self) -> Path:

@@ -27,6 +27,7 @@ from recorder_node.session import COMMANDS, FAULT, PUSH, Event, State
 from recorder_node.status_node import StatusPublisher
 from recorder_node.streams_node import AdaptiveSubscription, StreamSubscriptions
 from recorder_node.take import leftovers
+from recorder_node.voice import make_voice
 from so101_driver.base_node import Stop, create_steady_timer, declare, run
 from so101_driver.errors import DriverError
 
@@ -73,7 +74,9 @@ class RecorderNode(Node):
         self._open_dataset(config, contract)
         buffers = make_buffers(contract, config.effective_row_delay_s + _HISTORY_S)
         self._streams = StreamSubscriptions(self, contract, buffers, converter, self._on_misfit)
-        self._status = StatusPublisher(self)
+        self._voice = make_voice(self.get_logger()) if config.play_sounds else None
+        note = self._voice.note if self._voice else lambda _state, _episode: None
+        self._status = StatusPublisher(self, note)
         around = Surroundings(
             clock=RosClock(self),
             log=self.get_logger(),
@@ -223,6 +226,8 @@ class RecorderNode(Node):
         self.conductor.close()
         self._root_lock.close()
         self._publish_status()
+        if self._voice:
+            self._voice.close()
 
 
 def main(args: list[str] | None = None) -> int:

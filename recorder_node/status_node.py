@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -24,10 +24,16 @@ _DIAGNOSTICS_PERIOD_S = 1.0
 
 
 class StatusPublisher:
-    """Writes what a conductor is doing; changes nothing."""
+    """Writes what a conductor is doing; changes nothing.
 
-    def __init__(self, node: Node) -> None:
+    Args:
+        node: Whose status it is.
+        note: Told state and episode index with each status, in order.
+    """
+
+    def __init__(self, node: Node, note: Callable[[str, object], None]) -> None:
         self._node = node
+        self._note = note
         self._status = node.create_publisher(DiagnosticStatus, '~/status', LATCHED)
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._lock = threading.Lock()
@@ -47,6 +53,7 @@ class StatusPublisher:
                 values=[KeyValue(key=key, value=value) for key, value in flatten(values)],
             )
             self._status.publish(status)
+            self._note(str(values['state']), values['episode_index'])
             now_s = time.monotonic()
             if now_s - self._last_diagnostics_s >= _DIAGNOSTICS_PERIOD_S:
                 self._last_diagnostics_s = now_s

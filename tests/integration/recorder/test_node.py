@@ -246,6 +246,23 @@ def test_the_status_tells_what_a_dashboard_needs(make: Any) -> None:
     wait_until(lambda: 'rows' in bench.status['last_report'], what='the report')
 
 
+def test_the_session_is_spoken(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoken, program = tmp_path / 'spoken', tmp_path / 'bin' / 'spd-say'
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$2" >> {spoken}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv('PATH', str(program.parent), prepend=':')
+    bench = make(play_sounds=True)
+    bench.start()
+    wait_until(spoken.exists, what='the first sentence')
+    bench.record_rows(3)
+    assert bench.call('save_episode').success
+    wait_until(lambda: 'reset the scene' in spoken.read_text(), what='the second')
+    bench.call('finish')
+    wait_until(lambda: 'the session is over' in spoken.read_text(), what='the last')
+    assert spoken.read_text().splitlines()[:2] == ['recording episode 0', 'reset the scene']
+
+
 def test_a_camera_that_falls_silent_is_a_fault_whose_rows_can_be_saved(make: Any) -> None:
     bench = make()
     bench.start()
