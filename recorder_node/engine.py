@@ -106,6 +106,7 @@ class Engine:
         self._sampler = Sampler(contract, buffers, settings.fps)
         self._lock = threading.Lock()
         self._building: list[Recording] = []
+        self._opening_ns: int | None = None
         self._sealed: dict[Recording, Future[SealedTake]] = {}
         self.running: Recording | None = None
         self.pending: Recording | None = None
@@ -158,7 +159,17 @@ class Engine:
         self._syncer.close()
 
     def _open(self) -> None:
-        t0_ns = self._clock.now_ns()
+        with self._lock:
+            t0_ns = self._opening_ns = self._clock.now_ns()
+        try:
+            self.running = self._begun(t0_ns)
+            with self._lock:
+                self._building.append(self.running)
+        finally:
+            self._opening_ns = None
+        self._wake.set()
+
+    def _begun(self, t0_ns: int) -> Recording:
         # The wall time in the name is for people; equal names get a number.
         stamp = datetime.datetime.fromtimestamp(t0_ns / NS).strftime('%Y%m%d-%H%M%S')
         name, number = f'take-{stamp}', 1
@@ -176,10 +187,7 @@ class Engine:
             self._task,
         )
         self._syncer.add(take.sync)
-        self.running = recording
-        with self._lock:
-            self._building.append(recording)
-        self._wake.set()
+        return recording
 
     def _end(self) -> None:
         recording = self.running
@@ -270,9 +278,18 @@ class Engine:
                     self._building.remove(recording)
                 else:
                     due_ns.append(next_ns)
+            self._release(now_ns)
         for reason in faults:
             self._on_fault(reason)
         return max(0.0, (min(due_ns) - now_ns) / NS) if due_ns else _IDLE_WAIT_S
+
+    def _release(self, now_ns: int) -> None:
+        """Let the streams forget what no row to come can use."""
+        needed_ns = [recording.next_ns for recording in self._building]
+        if self._opening_ns is not None:
+            needed_ns.append(self._opening_ns)
+        for buffer in self._buffers.values():
+            buffer.release(min(needed_ns, default=now_ns))
 
     def _disk_fault(self, reason: str) -> None:
         if self.running is not None:

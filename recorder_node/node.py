@@ -35,7 +35,7 @@ _THREADS = 4
 _TICK_S = 0.02
 _REFRESH_S = 0.5
 _STATUS_S = 0.2
-_HISTORY_S = 1.0
+_HISTORY_S = 2.0
 
 
 class RosClock:

@@ -70,6 +70,11 @@ class Recording:
         return grid_ns(self.take.t0_ns, self._end_rows, self.take.fps)
 
     @property
+    def next_ns(self) -> int:
+        """The time of the next row."""
+        return grid_ns(self.take.t0_ns, self.take.rows, self.take.fps)
+
+    @property
     def lost(self) -> int:
         """Messages missing on all streams since the take began."""
         return sum(
@@ -91,8 +96,7 @@ class Recording:
         try:
             self._check_clock(now_ns - steady_ns)
             while self.take.rows < self._end_rows:
-                due_ns = grid_ns(self.take.t0_ns, self.take.rows, self.take.fps)
-                due_ns += self._row_delay_ns
+                due_ns = self.next_ns + self._row_delay_ns
                 if now_ns < due_ns:
                     return due_ns
                 row = self._sampler.row(self.take.t0_ns, self.take.rows)

@@ -1,7 +1,7 @@
 """Bounded history of one topic, ordered by stamp, and the alignment rules that pick from it.
 
-Callbacks push, the sampler picks. When the history is full the oldest sample leaves: it is older
-than any row that can still be built.
+Callbacks push, the sampler picks and releases what no row can use any more, so that only a few
+pictures are held. When it comes so late that the history is full, the oldest sample leaves.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _PAUSE = 100
 # How much lateness carries over to the next sample; less than all, so that a rate slightly off
 # the promised one never adds up to a loss.
 _REMEMBERED = 0.8
+# Over which the rate is measured.
+_RATE_NS = NS
 # Gaps that the period is estimated from, where the contract does not tell it: the mean of the
 # middle half, so that neither pauses nor bursts count.
 _GAPS = 32
@@ -76,7 +78,7 @@ class StreamBuffer:
     Args:
         key: name of the stream in reports, `<feature>` or `<feature>#<n>`.
         source: the contract's entry.
-        history_ns: how far back samples are kept, counted from the newest.
+        history_ns: how far back samples are kept at the most, counted from the newest.
     """
 
     def __init__(self, key: str, source: Source, history_ns: int) -> None:
@@ -90,6 +92,7 @@ class StreamBuffer:
         self._counters = Counters()
         self._period_ns = NS / source.rate_hz if source.rate_hz else 0.0
         self._gaps: deque[int] = deque(maxlen=_GAPS)
+        self._beats: deque[int] = deque()
         # How much of a period the last sample came early, against a regular beat.
         self._early = 0.0
 
@@ -104,6 +107,9 @@ class StreamBuffer:
                     self._note_gap(stamp_ns - self._stamps[-1])
                 self._samples.append(sample)
                 self._stamps.append(stamp_ns)
+                self._beats.append(stamp_ns)
+                while stamp_ns - self._beats[0] > _RATE_NS:
+                    self._beats.popleft()
             else:
                 self._counters.out_of_order += 1
                 at = bisect_left(self._stamps, stamp_ns)
@@ -112,11 +118,12 @@ class StreamBuffer:
                 else:
                     self._samples.insert(at, sample)
                     self._stamps.insert(at, stamp_ns)
-            # One sample from before the horizon stays: a slow stream is held from it.
-            oldest = bisect_right(self._stamps, self._stamps[-1] - self._history_ns) - 1
-            if oldest > 0:
-                del self._samples[:oldest]
-                del self._stamps[:oldest]
+            self._forget(self._stamps[-1] - self._history_ns)
+
+    def release(self, t_ns: int) -> None:
+        """Forget what no row from `t_ns` on can use."""
+        with self._lock:
+            self._forget(t_ns)
 
     def note_malformed(self) -> None:
         """Count a message that did not fit the contract."""
@@ -128,6 +135,7 @@ class StreamBuffer:
         with self._lock:
             self._samples.clear()
             self._stamps.clear()
+            self._beats.clear()
 
     def counters(self) -> Counters:
         """Return a copy of the counters."""
@@ -140,11 +148,16 @@ class StreamBuffer:
             return self._samples[-1] if self._samples else None
 
     def rate_hz(self) -> float:
-        """Return the rate of the samples held, 0 when there are too few."""
+        """Return the rate over the last second, 0 when there are too few samples."""
         with self._lock:
-            if len(self._stamps) < 3:
+            if len(self._beats) < 3:
                 return 0.0
-            return (len(self._stamps) - 1) * NS / (self._stamps[-1] - self._stamps[0])
+            return (len(self._beats) - 1) * NS / (self._beats[-1] - self._beats[0])
+
+    def __len__(self) -> int:
+        """Return how many samples are held."""
+        with self._lock:
+            return len(self._samples)
 
     def pick(self, t_ns: int, period_ns: int) -> Pick | None:
         """Pick the sample for a row at `t_ns` by the source's alignment; None when there is none.
@@ -180,6 +193,13 @@ class StreamBuffer:
         if not first:
             return None
         return Pick(self._samples[first - 1], t_ns - self._stamps[first - 1], fallback=True)
+
+    def _forget(self, t_ns: int) -> None:
+        """Drop what is older than `t_ns`, except the last one: a slow stream is held from it."""
+        oldest = bisect_right(self._stamps, t_ns) - 1
+        if oldest > 0:
+            del self._samples[:oldest]
+            del self._stamps[:oldest]
 
     def _note_gap(self, gap_ns: int) -> None:
         """Count the periods that a gap spans more than one; a sample merely late takes it back."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recorder_node import engine
 from recorder_node.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.engine import Engine, Saved, Settings
@@ -218,6 +219,55 @@ def test_two_takes_overlap_and_are_published_in_order(
     bench.engine.close()
     assert not list(bench.folder.iterdir())
     assert not bench.faults
+
+
+def test_only_what_rows_still_need_is_held(
+    tmp_path: Path, contract: Contract, buffers: dict[str, StreamBuffer]
+) -> None:
+    bench = Bench(tmp_path, contract, buffers)
+    before = {key: len(buffer) for key, buffer in buffers.items()}
+    bench.engine.apply((Action.OPEN,))
+    bench.run_for(2.0)
+    for key, buffer in buffers.items():
+        wait_until(lambda b=buffer, k=key: len(b) < before[k] - 50, what='the release')
+    bench.engine.apply((Action.END, Action.DROP))
+    bench.clock.advance(20 * NS)
+    bench.engine._wake.set()
+    for buffer in buffers.values():
+        wait_until(lambda b=buffer: len(b) == 1, what='the last sample alone')
+    bench.engine.close()
+
+
+def test_a_take_that_opens_slowly_has_its_first_row(
+    tmp_path: Path,
+    contract: Contract,
+    buffers: dict[str, StreamBuffer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(tmp_path, contract, buffers)
+    released: list[int] = []
+    real = StreamBuffer.release
+
+    def release(self: StreamBuffer, t_ns: int) -> None:
+        real(self, t_ns)
+        released.append(t_ns)
+
+    def slow(*args: object) -> Take:
+        bench.clock.advance(NS)
+        count = len(released)
+        bench.engine._wake.set()
+        wait_until(lambda: len(released) > count + 2 * len(buffers), what='the sampler')
+        return Take(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(StreamBuffer, 'release', release)
+    monkeypatch.setattr(engine, 'Take', slow)
+    bench.engine.apply((Action.OPEN,))
+    bench.run_for(0.5)
+    (future,) = bench.engine.apply((Action.END, Action.PUBLISH))
+    bench.end_time()
+    assert future.result(timeout=20).report['rows'] > 40
+    assert not bench.faults
+    bench.engine.close()
 
 
 def test_discard_leaves_nothing_and_keep_leaves_the_take(

@@ -116,6 +116,34 @@ def test_the_history_is_bounded_but_a_slow_stream_is_still_held() -> None:
     assert stream.pick(480 * NS, PERIOD_NS) is None
 
 
+@pytest.mark.parametrize('align', ['hold', 'next', 'nearest', 'linear'])
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=50), st.integers(0, 1100), st.data())
+def test_what_is_released_was_of_no_use(
+    align: str, stamps: list[int], t: int, data: st.DataObject
+) -> None:
+    whole, released = buffer(align), buffer(align)
+    early = data.draw(st.integers(0, len(stamps)))
+    for number, stamp in enumerate(stamps):
+        if number == early:
+            released.release(t)
+        for stream in (whole, released):
+            stream.push(sample(stamp, number))
+    released.release(t)
+    assert len(released) <= len([s for s in set(stamps) if s >= t]) + 1
+    for later in range(t, 1200, 40):
+        a, b = whole.pick(later, 100), released.pick(later, 100)
+        assert (a and (a.sample, a.age_ns, a.fallback)) == (b and (b.sample, b.age_ns, b.fallback))
+
+
+def test_the_rate_is_that_of_a_second_whatever_is_held() -> None:
+    stream = buffer()
+    for k in range(301):
+        stream.push(sample(k * 10 * MS))
+        stream.release(k * 10 * MS)
+    assert len(stream) == 1
+    assert stream.rate_hz() == pytest.approx(100.0)
+
+
 def test_latency_moves_the_stamps() -> None:
     stream = buffer(latency_s=0.05)
     stream.push(sample(100 * MS))
