@@ -20,6 +20,7 @@ from recorder_node.dataset import layout
 from recorder_node.dataset.lock import RootLock
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.engine import Saved, Undone
+from recorder_node.heap import use_one_heap
 from recorder_node.messages import load_units
 from recorder_node.recover import settle_unfinished
 from recorder_node.sampler import make_buffers
@@ -232,6 +233,7 @@ class RecorderNode(Node):
 
 def main(args: list[str] | None = None) -> int:
     """Run the recorder."""
+    use_one_heap()
     return run(RecorderNode, args, threads=_THREADS)
 
 
