@@ -13,7 +13,7 @@ from so101_driver.commands import NOBODY, CommandLimits, goal_limits_rad
 from so101_driver.home import HomeMotion
 from so101_driver.joints import JOINTS
 from so101_driver.parameters import param
-from so101_driver.priority import REALTIME_PRIORITY
+from so101_driver.priority import CONTROL_NICENESS
 from so101_driver.serial_port import DEFAULT_BAUDRATE
 from so101_driver.telemetry import TelemetryLimits
 from so101_driver.units import DEGREES, MODES, RANGE_M100_100, unit_size_rad, units_to_rad
@@ -37,11 +37,11 @@ class ArmConfig:
     rate_hz: float = param(
         100.0, 'control cycles per second', unit='Hz', minimum=1.0, maximum=500.0
     )
-    realtime_priority: int = param(
-        REALTIME_PRIORITY,
-        'real-time priority of the control thread, where the system permits one; 0 = none',
-        minimum=0,
-        maximum=98,
+    control_niceness: int = param(
+        CONTROL_NICENESS,
+        'niceness of the control thread, where the system permits one; 0 = as the others',
+        minimum=-20,
+        maximum=0,
     )
     answer_timeout_s: float = param(
         0.05,

@@ -95,7 +95,7 @@ class ArmNode(Node):
             cycle,
             connected,
             lambda text: self.get_logger().warning(text),
-            config.realtime_priority,
+            config.control_niceness,
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', JOINT_QOS)
         create_steady_timer(self, _DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)

@@ -13,7 +13,7 @@ from so101_driver.arm import ArmState, So101Arm
 from so101_driver.arm_reading import ArmReading
 from so101_driver.errors import DriverError, LinkError
 from so101_driver.pacing import Grid
-from so101_driver.priority import make_realtime
+from so101_driver.priority import favour_thread
 
 ResultT = TypeVar('ResultT')
 
@@ -41,7 +41,7 @@ class ArmThread:
         cycle: Called with each reading.
         connected: Called after each successful connect in this thread.
         report: Takes one line per change of state, for the log.
-        priority: See `make_realtime`.
+        niceness: See `favour_thread`.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ArmThread:
         cycle: Callable[[ArmReading], None],
         connected: Callable[[], None],
         report: Report,
-        priority: int = 0,
+        niceness: int = 0,
     ) -> None:
         self.arm = arm
         self.grid = Grid(rate_hz)
@@ -61,7 +61,7 @@ class ArmThread:
         self.reconnects = 0
         self.longest_cycle_s = 0.0
         self.scheduling = ''
-        self._priority = priority
+        self._niceness = niceness
         self._silent_since_s: float | None = None
         self._power_checked_s = time.monotonic()
         self._alarms: dict[str, float] = {}
@@ -99,7 +99,7 @@ class ArmThread:
         self.arm.close()
 
     def _run(self) -> None:
-        self.scheduling = make_realtime(self._priority)
+        self.scheduling = favour_thread(self._niceness)
         self.grid = Grid(self.grid.rate_hz)
         while not self._stop.is_set():
             if self.arm.state is ArmState.UNCONFIGURED and not self._reconnect():

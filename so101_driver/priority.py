@@ -1,8 +1,8 @@
-"""Real-time scheduling of the thread that drives an arm, where the system permits it.
+"""More right to the processor for the thread that drives an arm, where the system permits it.
 
 On a busy machine an ordinary thread gets its processor tens of milliseconds late, and a control
-cycle with it. As `ros2_control` does, the thread asks for the policy FIFO, below the kernel's own
-threads (50), and goes on without when that is refused.
+cycle with it. Niceness, not a real-time policy: such a thread would push aside the one that holds
+the interpreter's lock, and then wait for it (seen as longer cycles on two busy cores).
 """
 
 from __future__ import annotations
@@ -10,25 +10,21 @@ from __future__ import annotations
 import os
 import sys
 
-REALTIME_PRIORITY = 40
+CONTROL_NICENESS = -15
 
 
-def make_realtime(priority: int) -> str:
-    """Make the calling thread real-time, but none of those that it starts.
-
-    Args:
-        priority: Of the policy FIFO, 1..99; 0 changes nothing.
+def favour_thread(niceness: int) -> str:
+    """Give the calling thread a niceness of its own, -20 (most favoured) to 0 (changes nothing).
 
     Returns:
         How the thread is scheduled now, for diagnostics.
     """
-    if priority == 0:
+    if niceness == 0:
         return 'normal'
     if sys.platform != 'linux':
-        return f'normal ({sys.platform} has no such policy)'
+        return f'normal (on {sys.platform} threads have no niceness)'
     try:
-        policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
-        os.sched_setscheduler(0, policy, os.sched_param(priority))
+        os.setpriority(os.PRIO_PROCESS, 0, niceness)
     except OSError as error:
-        return f'normal (real-time refused: {error.strerror})'
-    return f'real-time {priority}'
+        return f'normal (niceness {niceness} refused: {error.strerror})'
+    return f'niceness {niceness}'

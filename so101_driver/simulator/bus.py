@@ -13,7 +13,7 @@ from so101_driver.calibration import Calibration
 from so101_driver.errors import ProtocolError
 from so101_driver.frames import OVERHEAD
 from so101_driver.joints import JOINTS
-from so101_driver.priority import make_realtime
+from so101_driver.priority import favour_thread
 from so101_driver.serial_port import BITS_PER_BYTE, DEFAULT_BAUDRATE
 from so101_driver.simulator.faults import Answer, Fault, FaultPlan
 from so101_driver.simulator.injection import begin, end
@@ -65,7 +65,7 @@ class SimulatedBus:
         seed: Seed of random faults.
         turnaround_s: Pause before each answer on a paced line.
         matches_speed: A servo hears only a host whose speed is its own.
-        priority: See `make_realtime`; servos do not wait for a processor.
+        niceness: See `favour_thread`; servos do not wait for a processor.
         strict: Count the host's transmissions during an answer; `check` raises for them.
     """
 
@@ -79,7 +79,7 @@ class SimulatedBus:
         turnaround_s: float = 0.00002,
         strict: bool = False,
         matches_speed: bool = False,
-        priority: int = 0,
+        niceness: int = 0,
     ) -> None:
         now_ns = time.monotonic_ns()
         self.line = PseudoTerminal(link)
@@ -91,7 +91,7 @@ class SimulatedBus:
         self._order = [self.servos[setup.id] for setup in setups]
         self._hand = hand
         self._matches_speed = matches_speed
-        self._priority = priority
+        self._niceness = niceness
         self._byte_time_s = BITS_PER_BYTE / DEFAULT_BAUDRATE if paced else 0.0
         self._turnaround_s = turnaround_s
         self._line_free_s = 0.0
@@ -166,7 +166,7 @@ class SimulatedBus:
             self.check()
 
     def _serve(self) -> None:
-        make_realtime(self._priority)
+        favour_thread(self._niceness)
         parser = RequestParser()
         while not self._closing.is_set():
             for action in self._timeline.take_due(time.monotonic_ns()):

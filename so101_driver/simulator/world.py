@@ -14,7 +14,7 @@ from so101_driver.calibration import Calibration
 from so101_driver.commands import goal_limits_rad
 from so101_driver.joints import JOINTS, FloatArray
 from so101_driver.parameters import param
-from so101_driver.priority import REALTIME_PRIORITY
+from so101_driver.priority import CONTROL_NICENESS
 from so101_driver.simulator import fault_spec
 from so101_driver.simulator.bus import Hand, SimulatedBus, servo_setups
 from so101_driver.simulator.health import LATCHES
@@ -30,7 +30,6 @@ from so101_driver.simulator.servo import ServoSetup
 from so101_driver.units import MODES, RANGE_M100_100, rad_to_ticks, ticks_to_rad
 
 _GRACE_S = 2.0
-_PRIORITY = REALTIME_PRIORITY + 1  # servos answer whatever this machine is busy with
 _SHIPPED = Path(__file__).resolve().parents[2] / 'config' / 'sim'
 
 
@@ -191,7 +190,7 @@ class World:
             seed=config.seed + seed,
             turnaround_s=config.turnaround_us * 1e-6,
             strict=config.strict,
-            priority=_PRIORITY,
+            niceness=CONTROL_NICENESS,  # servos answer whatever this machine is busy with
         )
 
     def _obey(self, order: fault_spec.Order) -> None:

@@ -1,4 +1,4 @@
-"""The control thread's real-time priority, granted or refused."""
+"""The control thread's niceness, granted or refused."""
 
 from __future__ import annotations
 
@@ -6,47 +6,41 @@ import errno
 import os
 import sys
 import threading
-from collections.abc import Callable
-from typing import TypeVar
 
 import pytest
 
-from so101_driver.priority import make_realtime
+from so101_driver.priority import favour_thread
 
-T = TypeVar('T')
-
-pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='Linux has these policies')
+pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='Linux threads have niceness')
 
 
-def in_thread(action: Callable[[], T]) -> T:
-    """Return what an action returns in a thread of its own."""
-    found: list[T] = []
-    thread = threading.Thread(target=lambda: found.append(action()))
+def own_niceness() -> int:
+    return os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_what_it_says_is_so_and_others_stay_as_they_are() -> None:
+    found: list[tuple[str, int]] = []
+    before = own_niceness()
+    thread = threading.Thread(target=lambda: found.append((favour_thread(-7), own_niceness())))
     thread.start()
     thread.join()
-    return found[0]
-
-
-def test_what_it_says_is_so_and_stays_with_the_thread() -> None:
-    def look() -> tuple[str, int, int]:
-        said = make_realtime(7)
-        return said, os.sched_getscheduler(0), in_thread(lambda: os.sched_getscheduler(0))
-
-    said, own, started = in_thread(look)
-    granted = own & ~os.SCHED_RESET_ON_FORK == os.SCHED_FIFO
-    refused = f'normal (real-time refused: {os.strerror(errno.EPERM)})'
-    assert said == ('real-time 7' if granted else refused)
-    assert started == os.sched_getscheduler(0) == os.SCHED_OTHER
+    ((said, niceness),) = found
+    if niceness == -7:
+        assert said == 'niceness -7'
+    else:
+        assert niceness == before
+        assert said.startswith('normal (niceness -7 refused: ')
+    assert own_niceness() == before
 
 
 def test_refused_it_goes_on_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(os, 'sched_setscheduler', refuse)
-    assert make_realtime(40) == 'normal (real-time refused: Operation not permitted)'
+    monkeypatch.setattr(os, 'setpriority', refuse)
+    assert favour_thread(-15) == 'normal (niceness -15 refused: Permission denied)'
 
 
 def test_zero_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, 'sched_setscheduler')
-    assert make_realtime(0) == 'normal'
+    monkeypatch.delattr(os, 'setpriority')
+    assert favour_thread(0) == 'normal'
