@@ -30,6 +30,7 @@ from recorder_node.hub.upload import Progress, push
 STOPPED = 130
 _LINE_EVERY_S = 10.0
 _STOP_S = 0.5
+_TURN_S = 0.2
 _MB = 1e6
 
 
@@ -92,6 +93,9 @@ def _upload(
 
     threading.Thread(target=work, daemon=True).start()
     try:
+        # In turns: a signal that one of the library's threads takes does not end a wait.
+        while not wait([outcome], _TURN_S).done:
+            pass
         return outcome.result()
     except KeyboardInterrupt:
         cancel.set()

@@ -23,6 +23,7 @@ from typing import Any
 
 import recorder_node
 from recorder_node import push
+from recorder_node.hub.snapshot import discard
 
 IDLE, RUNNING, DONE, FAILED = 'idle', 'running', 'done', 'failed'
 _NICE = 10
@@ -80,7 +81,7 @@ class Pusher:
         arguments += ['--private'] if private else []
         later = push.command(root, repo_id, private, tags)
         thread = threading.Thread(
-            target=self._run, args=([str(root), *arguments], later), name='pusher', daemon=True
+            target=self._run, args=(root, arguments, later), name='pusher', daemon=True
         )
         self._thread = thread
         thread.start()
@@ -96,9 +97,9 @@ class Pusher:
         if thread is not None and thread is not threading.current_thread():
             thread.join(_END_S)
 
-    def _run(self, arguments: Sequence[str], later: str) -> None:
+    def _run(self, root: Path, arguments: Sequence[str], later: str) -> None:
         try:
-            process = self._spawn(arguments)
+            process = self._spawn([str(root), *arguments])
         except OSError as error:
             self._become(PushState(FAILED, f'{error}\npush it later with: {later}'))
             return
@@ -118,6 +119,9 @@ class Pusher:
                 # The client library's warnings, or the traceback of a crash.
                 said = [*said[-9:], line.rstrip()]
         code = process.wait()
+        if final is None and self._closed:  # it did not end when it was asked to
+            discard(root)
+            final = PushState(FAILED, f'stopped\npush it later with: {later}')
         if final is None:
             reason = '\n'.join([f'the upload ended with code {code}', *said])
             final = PushState(FAILED, f'{reason}\npush it later with: {later}')

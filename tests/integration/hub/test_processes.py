@@ -140,7 +140,13 @@ def test_the_pusher_tells_of_a_crash(
     pusher.close()
 
 
-def test_closing_the_pusher_ends_the_upload(hub: HubServer, root: Path) -> None:
+@pytest.mark.parametrize('heeds', [True, False])
+def test_closing_the_pusher_ends_the_upload(
+    hub: HubServer, root: Path, heeds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not heeds:
+        monkeypatch.setattr(subprocess.Popen, 'terminate', lambda process: None)
+        monkeypatch.setattr('recorder_node.hub.pusher._END_S', 1.0)
     fault = Fault('PUT /lfs/', hang=True)
     hub.faults.append(fault)
     pusher = Pusher()
