@@ -34,7 +34,7 @@ names = st.text(
     st.characters(codec='utf-8', exclude_categories=['Cs', 'Cc'], exclude_characters='/'),
     min_size=1,
     max_size=20,
-).filter(lambda name: name not in layout.INDEX_FEATURES and 'image' not in name)
+).filter(lambda name: name not in (*layout.INDEX_FEATURES, '.', '..') and 'image' not in name)
 shapes = st.lists(st.integers(1, 3), min_size=1, max_size=5).map(tuple)
 
 
