@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,6 +197,14 @@ class Bench:
             due = (self.clock.now_ns() - running.take.t0_ns - DELAY_NS) * 30 // NS + 1
             wait_until(lambda: running.take.rows >= due, what='rows')
 
+    def publish_a_take(self) -> Future[Any]:
+        """Record for half a second and publish."""
+        self.engine.apply((Action.OPEN,))
+        self.run_for(0.5)
+        (future,) = self.engine.apply((Action.END, Action.PUBLISH))
+        self.end_time()
+        return future
+
     def end_time(self) -> None:
         """Let the rows before the end become due."""
         self.clock.advance(DELAY_NS)
@@ -261,10 +271,7 @@ def test_a_take_that_opens_slowly_has_its_first_row(
 
     monkeypatch.setattr(StreamBuffer, 'release', release)
     monkeypatch.setattr(engine, 'Take', slow)
-    bench.engine.apply((Action.OPEN,))
-    bench.run_for(0.5)
-    (future,) = bench.engine.apply((Action.END, Action.PUBLISH))
-    bench.end_time()
+    future = bench.publish_a_take()
     assert future.result(timeout=20).report['rows'] > 40
     assert not bench.faults
     bench.engine.close()
@@ -314,10 +321,7 @@ def test_a_publication_that_fails_keeps_the_take(
         raise OSError(28, 'No space left on device')
 
     monkeypatch.setattr(bench.writer, 'publish', full)
-    bench.engine.apply((Action.OPEN,))
-    bench.run_for(0.5)
-    (future,) = bench.engine.apply((Action.END, Action.PUBLISH))
-    bench.end_time()
+    future = bench.publish_a_take()
     assert isinstance(future.exception(timeout=20), OSError)
     bench.engine.close()
     assert len(bench.published) == 1
