@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from recorder_node.dataset import layout
-from recorder_node.dataset.compose import compose, edit, parts_of
+from recorder_node.dataset.access import check_readable, writing
+from recorder_node.dataset.check import check_source
+from recorder_node.dataset.compose import Options, compose, parts_of
 from recorder_node.dataset.consolidate import consolidate
-from recorder_node.dataset.lock import RootLock
-from recorder_node.dataset.publish import complete
 from recorder_node.dataset.reader import Dataset
-from recorder_node.dataset.repair import repair
+from recorder_node.dataset.removed import purge as purge_removed
+from recorder_node.dataset.rescue import Wreck
+from recorder_node.dataset.swap import edit
 from recorder_node.errors import DatasetError
+from recorder_node.video import CODECS
 from so101_driver.errors import DriverError
 
 _RANGE = re.compile(r'(\d+)(?:-(\d+))?')
+_MB = 1e6
 
 
 def episodes(texts: Sequence[str]) -> list[int]:
@@ -40,63 +44,87 @@ def episodes(texts: Sequence[str]) -> list[int]:
     return found
 
 
-def delete(root: Path, numbers: Sequence[int]) -> str:
+def delete(root: Path, numbers: Sequence[int], keep_old: bool = True) -> str:
     """Remove episodes; those behind them move up."""
-    with _locked(root):
-        dataset = Dataset(root)
+    with writing(root):
+        dataset = _open(root)
         parts_of(dataset, numbers)
         kept = [e.index for e in dataset.episodes if e.index not in set(numbers)]
         if not kept:
             raise DatasetError(
                 f'{root}: no episode would be left; delete the folder instead if that is meant'
             )
-        edit(root, kept, _progress)
-    return f'{len(set(numbers))} episodes deleted, {len(kept)} left'
+        old = _edit(root, kept, keep_old)
+    return f'{len(set(numbers))} episodes deleted, {len(kept)} left{old}'
 
 
-def replace(root: Path, old: int, new: int) -> str:
+def replace(root: Path, old: int, new: int, keep_old: bool = True) -> str:
     """Let one episode take the place of another, which is removed."""
-    with _locked(root):
-        dataset = Dataset(root)
+    with writing(root):
+        dataset = _open(root)
         parts_of(dataset, (old, new))
         if old == new:
             raise DatasetError(f'episode {old} cannot replace itself')
         order = [e.index for e in dataset.episodes if e.index != new]
         order[order.index(old)] = new
-        edit(root, order, _progress)
-    return f'what was episode {new} is in the place of episode {old}'
+        kept = _edit(root, order, keep_old)
+    return f'what was episode {new} is in the place of episode {old}{kept}'
 
 
-def undo(root: Path) -> str:
+def undo(root: Path, keep_old: bool = True) -> str:
     """Remove the last episode."""
-    with _locked(root):
-        last = len(Dataset(root).episodes) - 1
-    return delete(root, [last])
+    with writing(root):
+        last = len(_open(root).episodes) - 1
+    return delete(root, [last], keep_old)
 
 
 def split(root: Path, target: Path, numbers: Sequence[int], version: str) -> str:
     """Copy episodes into a new dataset."""
-    with _locked(root), _locked(target):
-        compose(target, parts_of(Dataset(root), numbers), version, _progress)
+    with _new(target, root):
+        source = _source(root)
+        parts = parts_of(source, numbers)
+        check_source(root)
+        compose(target, parts, version, _progress)
     return f'{len(numbers)} episodes copied to {target}'
 
 
-def merge(target: Path, roots: Sequence[Path], version: str) -> str:
+def merge(target: Path, roots: Sequence[Path], version: str, vcodec: str = '') -> str:
     """Copy all episodes of several datasets into a new one."""
-    with contextlib.ExitStack() as locks:
-        for root in (*roots, target):
-            locks.enter_context(_locked(root))
-        datasets = [Dataset(root) for root in roots]
+    with _new(target, *roots):
+        sources = {root: _source(root) for root in roots}
+        for root in sources:
+            check_source(root)
+        datasets = [sources[root] for root in roots]
         parts = [part for d in datasets for part in parts_of(d, range(len(d.episodes)))]
-        compose(target, parts, version, _progress)
+        compose(target, parts, version, _progress, Options(codec=CODECS.get(vcodec)))
     return f'{len(parts)} episodes of {len(roots)} datasets are in {target}'
+
+
+def restamp(root: Path, target: Path, fps: int) -> str:
+    """Copy a dataset, giving its rows and frames the times n / fps."""
+    with _new(target, root):
+        check_readable(root)
+        wreck = Wreck(root, fps)
+        parts = wreck.whole()
+        if wreck.lost:
+            raise DatasetError(f'{root} is damaged:\n  - ' + '\n  - '.join(wreck.lost))
+        compose(target, parts, 'auto', _progress, Options(restamp=True))
+    return f'{len(parts)} episodes at {wreck.fps} rows per second are in {target}'
 
 
 def join_videos(root: Path) -> str:
     """Join the dataset's video files into few."""
-    with _locked(root):
+    with writing(root):
+        check_source(root)
         before, after = consolidate(root)
     return f'{before} video files joined into {after}'
+
+
+def purge(root: Path) -> str:
+    """Delete what earlier changes took out of the dataset."""
+    with writing(root):
+        folders, size = purge_removed(root)
+    return f'{folders} folders of removed files deleted, {size / _MB:.1f} MB'
 
 
 def main(args: list[str] | None = None) -> int:
@@ -114,49 +142,85 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
+    root = layout.resolved(options.root) if 'root' in options else Path()
+    if not root.is_dir():
+        raise DatasetError(f'{root} is no folder')
+    target = layout.resolved(options.target) if 'target' in options else Path()
     if options.command == 'delete':
-        return delete(_root(options.root), episodes(options.episodes))
+        return delete(root, episodes(options.episodes), options.old)
     if options.command == 'replace':
-        return replace(_root(options.root), options.old, options.new)
+        return replace(root, options.before, options.after, options.old)
     if options.command == 'undo':
-        return undo(_root(options.root))
+        return undo(root, options.old)
     if options.command == 'split':
-        numbers = episodes(options.episodes)
-        return split(_root(options.root), _absolute(options.target), numbers, options.version)
+        return split(root, target, episodes(options.episodes), options.version)
     if options.command == 'merge':
-        roots = [_root(root) for root in options.roots]
-        return merge(_absolute(options.target), roots, options.version)
-    return join_videos(_root(options.root))
+        roots = [layout.resolved(path) for path in options.roots]
+        return merge(target, roots, options.version, options.vcodec)
+    if options.command == 'restamp':
+        return restamp(root, target, options.fps)
+    if options.command == 'purge':
+        return purge(root)
+    return join_videos(root)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='edit',
         description='Edit a dataset. It is copied (videos are linked), the copy verified, and '
-        'only then put in the place of the original.',
+        'only then put in the place of the original, which stays beside it as ROOT_old.',
     )
     commands = parser.add_subparsers(dest='command', required=True)
-    one = commands.add_parser('delete', help='remove episodes; those behind them move up')
-    one.add_argument('root', type=Path)
+    one = _command(commands, 'delete', 'remove episodes; those behind them move up', in_place=True)
     one.add_argument('episodes', nargs='+', help='numbers or ranges: 3 5-7')
-    one = commands.add_parser('replace', help='let a newer take of an episode take its place')
-    one.add_argument('root', type=Path)
-    one.add_argument('old', type=int, help='the episode to be replaced')
-    one.add_argument('new', type=int, help='the episode that takes its place, usually the last')
-    one = commands.add_parser('undo', help='remove the last episode')
-    one.add_argument('root', type=Path)
-    one = commands.add_parser('split', help='copy episodes into a new dataset')
-    one.add_argument('root', type=Path)
+    one = _command(
+        commands, 'replace', 'let a newer take of an episode take its place', in_place=True
+    )
+    one.add_argument('before', metavar='OLD', type=int, help='the episode to be replaced')
+    one.add_argument(
+        'after', metavar='NEW', type=int, help='the episode that takes its place, usually the last'
+    )
+    _command(commands, 'undo', 'remove the last episode', in_place=True)
+    one = _command(commands, 'split', 'copy episodes into a new dataset')
     one.add_argument('target', type=Path, help='folder of the new dataset')
     one.add_argument('episodes', nargs='+', help='numbers or ranges: 3 5-7')
     _add_version(one)
     one = commands.add_parser('merge', help='copy several datasets into a new one')
     one.add_argument('target', type=Path, help='folder of the new dataset')
     one.add_argument('roots', type=Path, nargs='+', help='folders of the datasets')
+    one.add_argument(
+        '--vcodec',
+        choices=sorted(CODECS),
+        default='',
+        help='encode again, by this codec, videos that have another',
+    )
     _add_version(one)
-    one = commands.add_parser('consolidate', help='join the video files into few')
-    one.add_argument('root', type=Path)
+    one = _command(
+        commands, 'restamp', 'copy a dataset whose times are not n / fps, making them so'
+    )
+    one.add_argument('target', type=Path, help='folder of the new dataset')
+    one.add_argument('--fps', type=int, default=0, help='rows per second; default: as it says')
+    _command(commands, 'consolidate', 'join the video files into few')
+    _command(commands, 'purge', 'delete what earlier changes took out (ROOT.recording/removed-*)')
     return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    words: str,
+    in_place: bool = False,
+) -> argparse.ArgumentParser:
+    one = commands.add_parser(name, help=words)
+    one.add_argument('root', type=Path, help='folder of the dataset')
+    if in_place:
+        one.add_argument(
+            '--no-old',
+            dest='old',
+            action='store_false',
+            help='do not keep the dataset as it was beside it as ROOT_old',
+        )
+    return one
 
 
 def _add_version(parser: argparse.ArgumentParser) -> None:
@@ -168,28 +232,35 @@ def _add_version(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
+def _edit(root: Path, indices: Iterable[int], keep_old: bool) -> str:
+    check_source(root)
+    old = edit(root, list(indices), _progress, keep_old)
+    return f'; the dataset as it was is {old}' if old else ''
 
 
-def _root(path: Path) -> Path:
-    """Return the folder of a dataset, made consistent when a crash left it half changed."""
-    root = _absolute(path)
-    with _locked(root):
-        if complete(root):
-            print(f'{root}: completed a change that was cut')
-        for text in repair(root):
-            print(f'{root}: {text}')
-    return root
-
-
-@contextlib.contextmanager
-def _locked(root: Path) -> Iterator[None]:
-    lock = RootLock(layout.recording_folder(root))
-    try:
+@contextmanager
+def _new(target: Path, *sources: Path) -> Iterator[None]:
+    """Hold the place of a new dataset."""
+    if target in sources:
+        raise DatasetError(f'{target} is a source; the new dataset needs a folder of its own')
+    layout.check_root(target, resume=False)
+    with writing(target):
         yield
-    finally:
-        lock.close()
+
+
+def _source(root: Path) -> Dataset:
+    """Open a dataset that is only read."""
+    check_readable(root)
+    return _open(root)
+
+
+def _open(root: Path) -> Dataset:
+    """Open a dataset; of one that cannot be opened say everything that is wrong."""
+    try:
+        return Dataset(root)
+    except DatasetError:
+        check_source(root)
+        raise
 
 
 def _progress(done: int, total: int) -> None:

@@ -1,12 +1,12 @@
 """`ros2 run recorder recover ROOT`: make a dataset whole again after a crash.
 
 A change that was cut is completed, and takes that were cut or kept at the end become episodes.
+What other programs left damaged is never mended in place; `--foreign` copies what is whole in it.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +15,11 @@ from typing import Any
 from recorder_node import report as reports
 from recorder_node.config import RecorderConfig
 from recorder_node.dataset import layout
-from recorder_node.dataset.lock import RootLock
-from recorder_node.dataset.publish import complete
-from recorder_node.dataset.repair import repair
+from recorder_node.dataset.access import check_readable, writing
+from recorder_node.dataset.check import check_source
+from recorder_node.dataset.compose import Options, compose
+from recorder_node.dataset.removed import set_aside
+from recorder_node.dataset.rescue import Wreck
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.errors import DatasetError, EmptyTakeError
 from recorder_node.log import Log
@@ -52,8 +54,8 @@ def recover_all(root: Path, tell: Tell, complain: Tell, version: str = 'auto') -
             episode, report = recover(folder, root, version)
             tell(f'{folder.name} is episode {episode}: {report["rows"]} rows')
         except EmptyTakeError:
-            shutil.rmtree(folder)
-            tell(f'{folder.name} was cut before its first row was complete; it is removed')
+            aside = set_aside(root, folder, 'a take that was cut before its first whole row')
+            tell(f'{folder.name} was cut before its first row was complete; it is now {aside}')
         except (DriverError, OSError) as error:
             good = False
             complain(f'{folder} stays as it is: {error}')
@@ -65,8 +67,8 @@ def settle_unfinished(root: Path, config: RecorderConfig, log: Log) -> bool:
     takes = leftovers(layout.recording_folder(root))
     if config.on_unfinished == 'discard':
         for folder in takes:
-            shutil.rmtree(folder)
-            log.warning(f'the unfinished take {folder} is deleted (on_unfinished: discard)')
+            aside = set_aside(root, folder, 'an unfinished take; on_unfinished was discard')
+            log.warning(f'the unfinished take {folder.name} is discarded; it is now {aside}')
     elif config.on_unfinished == 'recover' and takes:
         before = len(takes)
         recover_all(root, log.info, log.error, config.codebase_version)
@@ -74,54 +76,90 @@ def settle_unfinished(root: Path, config: RecorderConfig, log: Log) -> bool:
     return False
 
 
+def rescue(root: Path, target: Path) -> list[str]:
+    """Copy what is whole in a damaged dataset into a new one; return what was lost, in words.
+
+    Raises:
+        DatasetError: when nothing can be saved, or the target is the source.
+        ConfigError: when the target exists or cannot be written.
+        OSError: when the disk refuses.
+    """
+    if target == root:
+        raise DatasetError(f'{target} is the source; the new dataset needs a folder of its own')
+    layout.check_root(target, resume=False)
+    check_readable(root)
+    wreck = Wreck(root)
+    parts = wreck.whole()
+    if not parts:
+        raise DatasetError(f'{root}: no episode is whole:\n  - ' + '\n  - '.join(wreck.lost))
+    with writing(target):
+        compose(target, parts, options=Options(restamp=True))
+    counted = f'{len(parts)} episodes of {len(wreck.recorded)} with a record are in {target}'
+    return [counted, *(f'lost: {text}' for text in wreck.lost)]
+
+
 def main(args: list[str] | None = None) -> int:
     """Make a dataset whole again; return 1 when something could not be saved."""
+    parser = _parser()
+    options = parser.parse_args(args)
+    if options.foreign != (options.target is not None):
+        parser.error('--foreign needs ROOT and TARGET; without it there is no TARGET')
+    root = layout.resolved(options.root)
+    try:
+        if options.foreign:
+            print(*rescue(root, layout.resolved(options.target)), sep='\n')
+            return 0
+        return _recover(root, options)
+    except (DriverError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='recover',
         description='Complete what a crash cut in a dataset, and save its unfinished takes as its '
-        'next episodes.',
+        'next episodes. With --foreign ROOT TARGET: copy the whole episodes of a damaged dataset, '
+        'whoever wrote it, into a new one.',
     )
     parser.add_argument('root', type=Path, help='folder of the dataset')
+    parser.add_argument('target', type=Path, nargs='?', help='with --foreign: the new dataset')
     parser.add_argument('--list', action='store_true', help='only name the unfinished takes')
+    parser.add_argument(
+        '--foreign',
+        action='store_true',
+        help='save the episodes, from the first on, that are whole; the original stays as it is',
+    )
     parser.add_argument(
         '--version',
         choices=('auto', *layout.VERSIONS),
         default='auto',
         help='format of a dataset that has no episode yet',
     )
-    options = parser.parse_args(args)
-    root = options.root.expanduser().absolute()
+    return parser
+
+
+def _recover(root: Path, options: argparse.Namespace) -> int:
     folder = layout.recording_folder(root)
     if not root.exists() and not folder.exists():
-        print(f'{root}: there is no dataset and no unfinished take', file=sys.stderr)
-        return 1
+        raise DatasetError(f'{root}: there is no dataset and no unfinished take')
     if options.list:
         print(*leftovers(folder), sep='\n')
         return 0
-    try:
-        lock = RootLock(folder)
-    except DatasetError as error:
-        print(error, file=sys.stderr)
-        return 1
-    try:
-        return _recover(root, options.version)
-    except (DriverError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        lock.close()
+    with writing(root) as completed:
+        if completed:
+            print(f'{root}: completed a change that was cut')
+        if root.is_dir() and any(root.iterdir()):
+            check_source(root)
+        if not leftovers(folder):
+            print(f'{root}: no unfinished take')
+            return 0
+        good = recover_all(root, print, _complain, options.version)
+    return 0 if good else 1
 
 
-def _recover(root: Path, version: str) -> int:
-    done = ['completed a change that was cut'] if complete(root) else []
-    if (root / layout.INFO).is_file():
-        done += repair(root)
-    for text in done:
-        print(f'{root}: {text}')
-    if not leftovers(layout.recording_folder(root)):
-        print(f'{root}: no unfinished take')
-        return 0
-    return 0 if recover_all(root, print, lambda text: print(text, file=sys.stderr), version) else 1
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 if __name__ == '__main__':

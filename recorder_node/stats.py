@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 QUANTILES = {'q01': 0.01, 'q10': 0.10, 'q50': 0.50, 'q90': 0.90, 'q99': 0.99}
+NAMES = ('min', 'max', 'mean', 'std', 'count', *QUANTILES)
 # LeRobot looks at pictures whose longer side is at least 300 through a grid of about 150.
 _SUBSAMPLE_FROM_PX = 300
 _SUBSAMPLE_TO_PX = 150

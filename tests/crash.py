@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from recorder_node.dataset.compose import edit
 from recorder_node.dataset.consolidate import consolidate
+from recorder_node.dataset.swap import edit
 from recorder_node.dataset.writer import DatasetWriter, describe
 from tests.conftest import small_contract
 from tests.small_datasets import sealed

@@ -33,11 +33,15 @@ class Killed:
     rows: int
 
 
+# More than a scenario has.
+_RENAMES = {'delete': 40}
+
+
 def killed_at_each_rename(tmp_path: Path, scenario: str, base: Path | None) -> list[Path]:
     """Return the folders left behind by a kill at each rename, until a child gets to the end."""
     folders = []
     for when in ('before', 'after'):
-        for step in range(24):
+        for step in range(_RENAMES.get(scenario, 24)):
             folder = tmp_path / f'{when}-{step}'
             folder.mkdir()
             if base is not None:

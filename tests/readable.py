@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from recorder_node.dataset import layout
+from recorder_node.dataset.files import count_frames
 from recorder_node.dataset.reader import Dataset
-from recorder_node.dataset.repair import frames_in
 
 
 def check_readable(root: Path) -> None:
@@ -26,5 +26,5 @@ def check_readable(root: Path) -> None:
     for episode in dataset.recorded:
         assert episode.first_row + episode.length <= rows
         for span in episode.videos.values():
-            assert frames_in(root / span.path) >= round(span.end_s * dataset.fps)
+            assert count_frames(root / span.path) >= round(span.end_s * dataset.fps)
     assert json.loads((root / layout.STATS).read_text())

@@ -43,3 +43,9 @@ def record(
 def problems(root: Path) -> list[str]:
     """Return what is wrong with a dataset."""
     return Checker(root).run()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file below a folder, links followed."""
+    paths = sorted(folder.rglob('*'))
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in paths if p.is_file()}

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import functools
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from recorder_node.dataset import check_pictures, check_stats, layout, schema
+from recorder_node.dataset import check_pictures, check_rows, check_stats, files, layout, schema
 from recorder_node.dataset.publish import is_pending
-from recorder_node.dataset.reader import Episode, read_episodes, read_tasks
+from recorder_node.dataset.records import Episode, info_problems, read_episodes, read_tasks
 from recorder_node.errors import DatasetError
 
 T = TypeVar('T')
-# LeRobot compares the time of a decoded frame with its row in float32 against this.
-TIME_TOLERANCE_S = 1e-4
-_KEYS = {
+_SIZES = {
     layout.V30: ('data_files_size_in_mb', 'video_files_size_in_mb'),
     layout.V21: ('total_videos', 'total_chunks'),
 }
@@ -27,11 +24,10 @@ _PATHS = {
     layout.V30: (layout.DATA_PATH, layout.VIDEO_PATH),
     layout.V21: (layout.V21_DATA_PATH, layout.V21_VIDEO_PATH),
 }
-READ_ERRORS = (OSError, ValueError, KeyError, TypeError, pa.ArrowException, DatasetError)
 
 
 class Checker:
-    """One run over one dataset; `problems` fills up, nothing is raised.
+    """One run over one dataset; `problems` fills up, nothing is raised and nothing is changed.
 
     `warnings` are what LeRobot ignores and a user might want to know.
     """
@@ -44,94 +40,78 @@ class Checker:
         self.episodes = 0
         self.frames = 0
 
-    def run(self) -> list[str]:
-        """Check everything that can be reached; return the problems."""
+    def run(self, quick: bool = False) -> list[str]:
+        """Check everything that can be reached; return the problems.
+
+        Args:
+            quick: leave out what takes long: statistics, and looking into pictures. Rows, records
+                and the number of frames in every video are compared all the same.
+        """
         if is_pending(self.root):
             self._wrong(
                 'a change was cut; it is completed by: '
                 f'ros2 run recorder recover {self.root}, or by recording with resume:=true'
             )
-        info = self._step(
-            layout.INFO, lambda: json.loads((self.root / layout.INFO).read_text(encoding='utf-8'))
-        )
+        info = self._step(lambda: files.read_json(self.root / layout.INFO))
         if info is None or not self._check_info(info):
             return self.problems
         features = info['features']
-        tasks = self._step('tasks', lambda: read_tasks(self.root, self.version))
-        recorded = self._step('episodes', lambda: read_episodes(self.root, info))
-        files = self._step('data', lambda: self._read_data(features))
-        self._check_counts(info, tasks, recorded, files)
-        if recorded is None or files is None:
+        tasks = self._step(lambda: read_tasks(self.root, self.version))
+        recorded = self._step(lambda: read_episodes(self.root, info))
+        data = self._read_data(features, quick)
+        self._count(info, tasks, recorded, data)
+        if recorded is None or data is None:
             return self.problems
-        data = pa.concat_tables(files.values(), promote_options='permissive')
-        self._check_rows(info, recorded, data, tasks or [])
-        self._check_files(info, recorded, files)
-        self._check_values(features, data)
-        for name, feature in features.items():
-            if feature['dtype'] == 'video':
-                self.problems += check_pictures.videos(
-                    self.root, name, feature, info['fps'], recorded
-                )
-                self._check_strays(name, recorded)
-            elif feature['dtype'] == 'image':
-                self.problems += check_pictures.images(self.root, name, feature, list(files))
-        self.problems += check_stats.check(self.root, info, recorded, data)
+        wrong, notices = check_rows.check(info, recorded, data, tasks or [])
+        self.problems += wrong
+        self.warnings += notices
+        if not quick:
+            whole = pa.concat_tables(data.values(), promote_options='permissive')
+            self.problems += check_rows.check_values(features, whole)
+            wrong, notices = check_stats.check(self.root, info, recorded, whole)
+            self.problems += wrong
+            self.warnings += notices
+        self._check_pictures(info, recorded, list(data), quick)
         return self.problems
 
     def _wrong(self, text: str) -> None:
         self.problems.append(text)
 
-    def _step(self, what: str, read: Callable[[], T]) -> T | None:
+    def _step(self, read: Callable[[], T]) -> T | None:
         try:
             return read()
-        except READ_ERRORS as error:
-            self._wrong(f'{what} cannot be read: {error}')
+        except DatasetError as error:
+            self._wrong(str(error).removeprefix(f'{self.root}/'))
             return None
 
-    def _check_info(self, info: Any) -> bool:
+    def _check_info(self, info: dict[str, Any]) -> bool:
         """Check what everything else relies on; return whether to go on."""
-        if not isinstance(info, dict):
-            self._wrong(f'{layout.INFO} is no mapping')
-            return False
         self.version = str(info.get('codebase_version'))
-        if self.version not in layout.VERSIONS:
-            self._wrong(
-                f'codebase_version is {info.get("codebase_version")!r}; this program checks '
-                f'{" and ".join(layout.VERSIONS)}'
-            )
+        found = info_problems(info)
+        self.problems += [f'info.json: {text}' for text in found]
+        if found:
             return False
-        numbers = ('total_episodes', 'total_frames', 'total_tasks', 'chunks_size', 'fps')
-        good = True
-        for key in (*numbers, *_KEYS[self.version]):
+        for key in _SIZES[self.version]:
             if not isinstance(info.get(key), (int, float)) or info[key] < 0:
                 self._wrong(f'info.json: {key} is {info.get(key)!r}')
-                good = False
-        if not isinstance(info.get('features'), dict):
-            self._wrong('info.json: features are missing')
-            return False
-        for key in ('fps', 'chunks_size'):
-            if good and info[key] <= 0:
-                self._wrong(f'info.json: {key} is {info[key]}')
-                good = False
-        videos = any(_get(f, 'dtype') == 'video' for f in info['features'].values())
+        videos = any(feature['dtype'] == 'video' for feature in info['features'].values())
         data_path, video_path = _PATHS[self.version]
         for key, want in (('data_path', data_path), ('video_path', video_path if videos else None)):
-            if info.get(key) != want:
-                self._wrong(f'info.json: {key} is {info.get(key)!r}, it should be {want!r}')
-        return self._check_features(info['features']) and good
+            if info.get(key) == want:
+                continue
+            text = f'info.json: {key} is {info.get(key)!r}, it should be {want!r}'
+            # Without a video nobody asks for its path; lerobot's own tools leave it there.
+            if key == 'video_path' and not videos:
+                self.warnings.append(text)
+            else:
+                self._wrong(text)
+        return self._check_features(info['features'])
 
     def _check_features(self, features: Mapping[str, Any]) -> bool:
-        good = True
         for name, feature in features.items():
-            shape = _get(feature, 'shape')
-            if '/' in name or name in ('', '.', '..') or not _get(feature, 'dtype'):
-                self._wrong(f'info.json: feature "{name}" has a slash in its name, or no dtype')
-                good = False
-            elif not isinstance(shape, list) or not all(isinstance(n, int) for n in shape):
-                self._wrong(f'info.json: feature "{name}" has shape {shape!r}')
-                good = False
-            elif 'image' in name and not schema.is_picture(feature):
+            if 'image' in name and not schema.is_picture(feature):
                 self._wrong(f'info.json: lerobot takes "{name}" for a picture')
+        good = True
         for name, want in layout.INDEX_FEATURES.items():
             have = features.get(name, {})
             if (have.get('dtype'), have.get('shape')) != (want['dtype'], want['shape']):
@@ -139,33 +119,44 @@ class Checker:
                 good = False
         return good
 
-    def _read_data(self, features: schema.Features) -> dict[str, pa.Table]:
+    def _read_data(self, features: schema.Features, quick: bool) -> dict[str, pa.Table] | None:
         """Return the rows by file, in the order in which lerobot joins them, without pictures."""
         paths = sorted((self.root / 'data').glob('*/*.parquet'))
         if not paths:
-            raise ValueError('there is no parquet file')
-        want = schema.columns_of(features)
-        files = {}
+            self._wrong('data: there is no parquet file')
+            return None
+        tables = {}
         for path in paths:
-            name = str(path.relative_to(self.root))
-            have = pq.read_schema(path).names
-            if different := set(want) ^ set(have):
-                self._wrong(
-                    f'{name}: columns differ from the features of info.json: '
-                    f'{", ".join(sorted(different))}'
-                )
-            plain = [n for n in want if n in have and features[n]['dtype'] != 'image']
-            files[name] = pq.read_table(path, columns=plain).replace_schema_metadata(None)
-        return files
+            name = path.relative_to(self.root).as_posix()
+            table = self._step(functools.partial(self._read_file, path, name, features, quick))
+            if table is not None:
+                tables[name] = table
+        return tables if len(tables) == len(paths) else None
 
-    def _check_counts(
+    def _read_file(self, path: Path, name: str, features: schema.Features, quick: bool) -> pa.Table:
+        want = schema.columns_of(features)
+        have = files.read_schema(path).names
+        if different := set(want) ^ set(have):
+            self._wrong(
+                f'{name}: columns differ from the features of info.json: '
+                f'{", ".join(sorted(different))}'
+            )
+        columns = [
+            n
+            for n in want
+            if n in have
+            and (n in layout.INDEX_FEATURES if quick else features[n]['dtype'] != 'image')
+        ]
+        return files.read_table(path, columns=columns).replace_schema_metadata(None)
+
+    def _count(
         self,
         info: dict[str, Any],
         tasks: list[str] | None,
         recorded: list[Episode] | None,
-        files: dict[str, pa.Table] | None,
+        data: dict[str, pa.Table] | None,
     ) -> None:
-        rows = None if files is None else sum(table.num_rows for table in files.values())
+        rows = None if data is None else sum(table.num_rows for table in data.values())
         episodes = None if recorded is None else len(recorded)
         for key, what, found in (
             ('total_episodes', 'records of episodes', episodes),
@@ -183,76 +174,20 @@ class Checker:
                 ('total_videos', self.episodes * videos),
                 ('total_chunks', -(-self.episodes // info['chunks_size'])),
             ):
-                if info[key] != count:
-                    self._wrong(f'info.json: {key} is {info[key]}, it should be {count}')
+                if info.get(key) != count:
+                    self._wrong(f'info.json: {key} is {info.get(key)}, it should be {count}')
 
-    def _check_rows(
-        self, info: dict[str, Any], recorded: list[Episode], data: pa.Table, tasks: list[str]
+    def _check_pictures(
+        self, info: dict[str, Any], recorded: list[Episode], data: list[str], quick: bool
     ) -> None:
-        column = {
-            name: data.column(name).to_numpy()
-            for name in layout.INDEX_FEATURES
-            if name in data.column_names
-        }
-        if len(column) < len(layout.INDEX_FEATURES):
-            return
-        if not np.array_equal(column['index'], np.arange(data.num_rows)):
-            self._wrong('data: index is not the row number')
-        first = 0
-        for number, episode in enumerate(recorded):
-            where = f'episode {number}'
-            if episode.index != number:
-                self._wrong(f'record {number} is that of episode {episode.index}')
-            if episode.first_row != first or episode.length < 1:
-                self._wrong(
-                    f'{where}: {episode.length} rows from {episode.first_row} do not follow {first}'
+        for name, feature in info['features'].items():
+            if feature['dtype'] == 'video':
+                self.problems += check_pictures.videos(
+                    self.root, name, feature, info['fps'], recorded, quick
                 )
-            first = episode.first_row + episode.length
-            rows = slice(episode.first_row, first)
-            count = len(column['index'][rows])
-            if count != episode.length:
-                self._wrong(f'{where}: {count} of {episode.length} rows are in data')
-                continue
-            frames = np.arange(count)
-            if not np.array_equal(column['frame_index'][rows], frames):
-                self._wrong(f'{where}: frame_index does not count from 0')
-            if not (column['episode_index'][rows] == number).all():
-                self._wrong(f'{where}: rows carry another episode_index')
-            late = np.abs(column['timestamp'][rows] - frames / info['fps'])
-            if not late.max(initial=0.0) <= TIME_TOLERANCE_S:
-                self._wrong(f'{where}: timestamp is off frame_index / fps by {late.max():.6f} s')
-            numbers = {int(index) for index in column['task_index'][rows]}
-            used = {tasks[index] if 0 <= index < len(tasks) else index for index in numbers}
-            if used != set(episode.tasks):
-                self._wrong(f'{where}: tasks are {list(episode.tasks)}, rows use {list(used)}')
-
-    def _check_files(
-        self, info: dict[str, Any], recorded: list[Episode], files: dict[str, pa.Table]
-    ) -> None:
-        """Every episode is in the file that its record names, and every file is named."""
-        begins, first = {}, 0
-        for name, table in files.items():
-            begins[name] = (first, first + table.num_rows)
-            first += table.num_rows
-        for episode in recorded:
-            begin, end = begins.get(episode.data, (0, -1))
-            if not begin <= episode.first_row <= episode.first_row + episode.length <= end:
-                self._wrong(f'episode {episode.index}: its rows are not in {episode.data}')
-        for name in sorted(set(files) - {episode.data for episode in recorded}):
-            self._wrong(f'{name}: no episode is recorded as lying there, yet lerobot reads it')
-
-    def _check_values(self, features: schema.Features, data: pa.Table) -> None:
-        for name in data.column_names:
-            try:
-                values = schema.values_of(data.column(name), features[name])
-            except (ValueError, pa.ArrowException) as error:
-                self._wrong(f'data: {name}: {error}')
-                continue
-            if features[name]['dtype'].startswith('float'):
-                bad = ~np.isfinite(np.asarray(values)).reshape(data.num_rows, -1).all(axis=1)
-                if bad.any():
-                    row = int(np.flatnonzero(bad)[0])
-                    self._wrong(f'data: {name} is not finite in {bad.sum()} rows, first in {row}')
+                self._check_strays(name, recorded)
+            elif feature['dtype'] == 'image' and not quick:
+                self.problems += check_pictures.images(self.root, name, feature, data)
 
     def _check_strays(self, key: str, recorded: list[Episode]) -> None:
         """Tell of video files that no episode names."""
@@ -262,5 +197,18 @@ class Checker:
         self.warnings += [f'{path}: no episode shows it' for path in sorted(strays)]
 
 
-def _get(feature: Any, key: str) -> Any:
-    return feature.get(key) if isinstance(feature, dict) else None
+def check_source(root: Path) -> None:
+    """Refuse a dataset whose records, rows and videos do not fit together; see `Checker.run`.
+
+    Raises:
+        DatasetError: with every problem, and what helps.
+    """
+    if not os.path.lexists(root / layout.INFO):
+        raise DatasetError(f'{root} is not a dataset: {layout.INFO} is missing')
+    if problems := Checker(root).run(quick=True):
+        raise DatasetError(
+            f'{root} is damaged and is left as it is:\n  - '
+            + '\n  - '.join(problems)
+            + '\nWhat is whole in it can be copied into a new dataset: '
+            f'ros2 run recorder recover --foreign {root} {root}_rescued'
+        )

@@ -13,15 +13,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from recorder_node.dataset.reader import Episode
-
-TIME_TOLERANCE_S = 1e-4
+from recorder_node.dataset import files
+from recorder_node.dataset.check_rows import TIME_TOLERANCE_S
+from recorder_node.dataset.records import Episode
+from recorder_node.errors import DatasetError
 
 
 def videos(
-    root: Path, key: str, feature: Mapping[str, Any], fps: int, episodes: Sequence[Episode]
+    root: Path,
+    key: str,
+    feature: Mapping[str, Any],
+    fps: int,
+    episodes: Sequence[Episode],
+    quick: bool,
 ) -> list[str]:
-    """Decode every file of a camera: it holds exactly its episodes' frames, on the grid.
+    """Check every file of a camera: it holds exactly its episodes' frames, on the grid.
+
+    Args:
+        root: the dataset's folder.
+        key: the camera's feature.
+        feature: its description.
+        fps: frames per second.
+        episodes: all episodes.
+        quick: count the frames in each file's index instead of decoding them.
 
     Returns:
         what is wrong, in words.
@@ -38,27 +52,35 @@ def videos(
         if abs(span.end_s - span.begin_s - episode.length / fps) > TIME_TOLERANCE_S:
             found.append(f'{where} has {span.end_s - span.begin_s:.4f} s for {episode.length} rows')
         ends[span.path] = span.end_s
+    if list(ends) != sorted(ends):
+        found.append(f'{key}: the video files are not in the order of the episodes')
+    check = _count if quick else _video
     for path, end_s in ends.items():
-        found += [
-            f'{path}: {text}' for text in _video(root / path, feature, fps, round(end_s * fps))
-        ]
+        rows = round(end_s * fps)
+        found += [f'{path} {text}' for text in check(root / path, feature, fps, rows)]
     return found
 
 
-def _video(path: Path, feature: Mapping[str, Any], fps: int, rows: int) -> list[str]:
-    if not path.is_file():
-        return ['cannot be read: the file is missing']
+def _count(path: Path, feature: Mapping[str, Any], fps: int, rows: int) -> list[str]:
     try:
-        times, size = _decode(path)
-    except (av.FFmpegError, OSError, IndexError) as error:
-        return [f'cannot be read: {error}']
+        frames = files.count_frames(path)
+    except DatasetError as error:
+        return [str(error).removeprefix(f'{path} ')]
+    return [] if frames == rows else [f'holds {frames} frames, its episodes have {rows} rows']
+
+
+def _video(path: Path, feature: Mapping[str, Any], fps: int, rows: int) -> list[str]:
+    try:
+        times, size = files.opened(path, lambda: _decode(path))
+    except DatasetError as error:
+        return [str(error).removeprefix(f'{path} ')]
     found = []
     if size != tuple(_size(feature)):
-        found.append(f'frames are {size[1]}x{size[0]}, the feature is {feature["shape"]}')
+        found.append(f'has frames of {size[1]}x{size[0]}, the feature is {feature["shape"]}')
     if len(times) != rows:
-        found.append(f'{len(times)} frames decode, its episodes have {rows} rows')
+        found.append(f'decodes to {len(times)} frames, its episodes have {rows} rows')
     elif np.abs(times - np.arange(rows) / fps).max(initial=0.0) > TIME_TOLERANCE_S:
-        found.append('frames are not at n / fps')
+        found.append('has frames that are not at n / fps')
     return found
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,19 +16,36 @@ from typing import Any, NamedTuple
 import numpy as np
 from pyarrow import feather
 
-from recorder_node.dataset import layout, schema, sidecars, splice
+from recorder_node.codecs import Codec
+from recorder_node.dataset import files, layout, schema, sidecars, splice
+from recorder_node.dataset.belongings import other_meta_files, own_files
 from recorder_node.dataset.check import Checker
 from recorder_node.dataset.episode import EpisodeData
+from recorder_node.dataset.likeness import check_alike, check_codecs
 from recorder_node.dataset.measure import measure
-from recorder_node.dataset.publish import Commit, complete
-from recorder_node.dataset.reader import Dataset, Episode
-from recorder_node.dataset.repair import frames_in
-from recorder_node.dataset.writer import DatasetWriter, Description, differences
+from recorder_node.dataset.publish import link_or_copy
+from recorder_node.dataset.reader import Dataset
+from recorder_node.dataset.recode import codec_of, recode
+from recorder_node.dataset.records import Episode
+from recorder_node.dataset.writer import DatasetWriter, Description
 from recorder_node.errors import DatasetError
 from recorder_node.stats import QUANTILES, Stats
 
-_EDITED = 'edited'
-_REPLACED = 'replaced'
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a copy changes besides the choice and order of episodes.
+
+    Args:
+        restamp: give rows and frames new times, n / fps; else theirs must be that already.
+        codec: encode again, by this codec, videos that have another.
+    """
+
+    restamp: bool = False
+    codec: Codec | None = None
+
+
+DEFAULTS = Options()
 
 
 class Part(NamedTuple):
@@ -57,6 +73,7 @@ def compose(
     parts: Sequence[Part],
     version: str = 'auto',
     progress: Callable[[int, int], None] = lambda done, total: None,
+    options: Options = DEFAULTS,
 ) -> None:
     """Write a new dataset of these episodes and check it whole.
 
@@ -66,6 +83,7 @@ def compose(
             features.
         version: format; `auto` is that of the first episode's dataset.
         progress: called with the episodes done and wanted.
+        options: what else is changed on the way.
 
     Raises:
         DatasetError: when the sources differ, one is damaged, or the result does not verify;
@@ -75,25 +93,25 @@ def compose(
     """
     if not parts:
         raise DatasetError('a dataset cannot be without episodes')
-    first = parts[0].dataset
-    description = _description(first, version)
-    for dataset in {part.dataset.root: part.dataset for part in parts}.values():
-        if found := differences(
-            dataset.info, dataclasses.replace(description, version=dataset.version)
-        ):
-            raise DatasetError(
-                f'{dataset.root} does not fit to {first.root}:\n  - ' + '\n  - '.join(found)
-            )
+    sources = list({part.dataset.root: part.dataset for part in parts}.values())
+    description = _description(sources[0], version)
+    check_alike(sources, description)
+    if not options.codec:
+        check_codecs(sources)
+    others = _other_meta(sources)
     writer = DatasetWriter(target, description, resume=False)
     work = layout.recording_folder(target) / 'videos'
     try:
         for number, part in enumerate(parts):
             work.mkdir(parents=True, exist_ok=True)
-            _take_over(writer, part, work)
+            _take_over(writer, part, work, options)
             progress(number + 1, len(parts))
+        for name, path in others.items():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target / name)
         if problems := Checker(target).run():
             raise DatasetError('the result does not verify:\n  - ' + '\n  - '.join(problems))
-        _compare(Dataset(target), parts)
+        _compare(Dataset(target), parts, options)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
@@ -103,27 +121,23 @@ def compose(
             work.parent.rmdir()
 
 
-def edit(root: Path, indices: Sequence[int], progress: Callable[[int, int], None]) -> None:
-    """Let a dataset consist of these of its episodes, in this order.
-
-    The new one is written and verified beside it, then takes its place by two renames that
-    complete themselves when cut; only then the old one is deleted.
+def _other_meta(sources: Sequence[Dataset]) -> dict[str, Path]:
+    """Return what others put into meta/, such as subtasks that rows refer to by number.
 
     Raises:
-        DatasetError, OSError: as `compose`; the dataset is as it was.
+        DatasetError: when two sources hold different files under one name.
     """
-    dataset = Dataset(root)
-    folder = layout.recording_folder(root)
-    edited = folder / _EDITED
-    for left in (edited, layout.recording_folder(edited), folder / _REPLACED):
-        shutil.rmtree(left, ignore_errors=True)
-    compose(edited, parts_of(dataset, indices), progress=progress)
-    with Commit(root) as commit:
-        commit.move(root, folder / _REPLACED)
-        commit.move(edited, root)
-        commit.remove(folder / _REPLACED)
-        commit.commit()
-    complete(root)
+    found: dict[str, Path] = {}
+    for source in sources:
+        for name in other_meta_files(source.root, own_files(source)):
+            path = source.root / name
+            if name in found and found[name].read_bytes() != path.read_bytes():
+                raise DatasetError(
+                    f'{found[name]} and {path} differ, and the result can hold only one; make '
+                    'them equal, or move one away'
+                )
+            found[name] = path
+    return found
 
 
 def _description(dataset: Dataset, version: str) -> Description:
@@ -137,10 +151,11 @@ def _description(dataset: Dataset, version: str) -> Description:
         dataset.fps,
         features,
         dataset.version if version == 'auto' else version,
+        {key: value for key, value in dataset.info.items() if key not in layout.INFO_KEYS},
     )
 
 
-def _take_over(writer: DatasetWriter, part: Part, work: Path) -> None:
+def _take_over(writer: DatasetWriter, part: Part, work: Path, options: Options) -> None:
     dataset, episode = part
     rows = dataset.rows(episode)
     columns = {
@@ -153,7 +168,7 @@ def _take_over(writer: DatasetWriter, part: Part, work: Path) -> None:
     videos = {}
     for number, key in enumerate(dataset.video_keys):
         videos[key] = work / f'{number}.mp4'
-        _video(dataset, episode, key, videos[key])
+        _video(dataset, episode, key, videos[key], options)
     stamps = dataset.root / layout.STAMPS_PATH.format(episode_index=episode.index)
     writer.append(
         EpisodeData(
@@ -163,25 +178,27 @@ def _take_over(writer: DatasetWriter, part: Part, work: Path) -> None:
             task_of_row=np.array([tasks.index(task) for task in numbers], np.int32),
             videos=videos,
             picture_stats=_picture_stats(dataset, episode, columns, videos),
+            extra=episode.extra,
         ),
         sidecars.reports(dataset.root).get(episode.index),
         feather.read_table(stamps) if stamps.is_file() else None,
     )
 
 
-def _video(dataset: Dataset, episode: Episode, key: str, target: Path) -> None:
+def _video(dataset: Dataset, episode: Episode, key: str, target: Path, options: Options) -> None:
     """Link an episode's video when it has a file of its own, else cut it out of the file."""
     span = episode.videos[key]
-    source = dataset.root / span.path
+    # Files may be links into a cache, and a link to a relative link leads nowhere.
+    source = (dataset.root / span.path).resolve()
     target.unlink(missing_ok=True)
-    if span.begin_s == 0 and frames_in(source) == episode.length:
-        try:
-            os.link(source, target)
-        except OSError:
-            shutil.copyfile(source, target)
+    alone = span.begin_s == 0 and files.count_frames(source) == episode.length
+    if alone and not options.restamp:
+        link_or_copy(source, target)
     else:
         begin = round(span.begin_s * dataset.fps)
-        splice.cut(source, target, dataset.fps, begin, episode.length)
+        splice.cut(source, target, dataset.fps, begin, episode.length, options.restamp)
+    if options.codec is not None and codec_of(target) != options.codec.name:
+        recode(target, key, dataset.features[key], dataset.fps, options.codec)
 
 
 def _picture_stats(
@@ -208,12 +225,13 @@ def _picture_stats(
     return result
 
 
-def _compare(result: Dataset, parts: Sequence[Part]) -> None:
+def _compare(result: Dataset, parts: Sequence[Part], options: Options) -> None:
     """Compare every value with its source; the indices differ by intention."""
+    changed = {'episode_index', 'index', 'task_index', *(['timestamp'] * options.restamp)}
     for episode, part in zip(result.episodes, parts, strict=True):
         here, there = result.rows(episode), part.dataset.rows(part.episode)
         for name in schema.columns_of(result.features):
-            if name in ('episode_index', 'index', 'task_index'):
+            if name in changed:
                 continue
             a = schema.values_of(here.column(name), result.features[name])
             b = schema.values_of(there.column(name), part.dataset.features[name])

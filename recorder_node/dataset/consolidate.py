@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from recorder_node.dataset import layout, splice
+from recorder_node.dataset import files, layout, splice
 from recorder_node.dataset.publish import Commit
-from recorder_node.dataset.reader import Dataset, Episode, Span
+from recorder_node.dataset.reader import Dataset
+from recorder_node.dataset.records import Episode, Span
 from recorder_node.errors import DatasetError
 
 _MIB = 2**20
@@ -57,17 +57,24 @@ def consolidate(root: Path, stop: Callable[[], bool] = lambda: False) -> tuple[i
     if not joined:
         return before, before
     _check_room(root, [file for groups in plans.values() for group in groups for file in group])
-    with Commit(root) as commit:
+    # Of what the recorder wrote, the joined file holds every packet; others' files are kept.
+    own = all(
+        (root / layout.STAMPS_PATH.format(episode_index=episode.index)).is_file()
+        for episode in dataset.episodes
+    )
+    with Commit(root, 'their videos are in joined files now') as commit:
         spans: dict[tuple[int, str], tuple[layout.Place, Span]] = {}
         for key, groups in plans.items():
             place = layout.next_free(root / 'videos' / key)
             for group in groups:
                 _join(commit, dataset, key, group, place, spans, stop)
                 place = layout.following(place)
-        _rewrite_episodes(commit, dataset, spans)
-        for groups in plans.values():
-            for file in (file for group in groups for file in group):
-                commit.remove(root / file.path)
+        _rewrite_episodes(commit, dataset, spans, own)
+        for file in (file for groups in plans.values() for group in groups for file in group):
+            if own:
+                commit.delete(root / file.path)
+            else:
+                commit.take_out(file.path)
         commit.commit()
     return before, before - joined
 
@@ -122,8 +129,8 @@ def _without_settled(groups: list[list[_File]]) -> list[list[_File]]:
     return groups[first:]
 
 
-def _check_room(root: Path, files: Sequence[_File]) -> None:
-    need, free = sum(file.size for file in files), shutil.disk_usage(root).free
+def _check_room(root: Path, videos: Sequence[_File]) -> None:
+    need, free = sum(video.size for video in videos), shutil.disk_usage(root).free
     if need + layout.VIDEO_FILES_SIZE_IN_MB * _MIB > free:
         raise DatasetError(
             f'{root}: joining the videos needs {need // _MIB} MiB, {free // _MIB} are free'
@@ -156,13 +163,15 @@ def _rewrite_episodes(
     commit: Commit,
     dataset: Dataset,
     spans: dict[tuple[int, str], tuple[layout.Place, Span]],
+    own: bool,
 ) -> None:
     """Prepare every file of meta/episodes that names a video with another place now."""
     moved = {index for index, _ in spans}
     paths = {episode.meta for episode in dataset.episodes if episode.index in moved}
     for path in sorted(paths):
-        file = pq.ParquetFile(dataset.root / path)
-        groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
+        if not own:
+            commit.keep(path)
+        groups = files.read_groups(dataset.root / path)
         for key in dataset.video_keys:
             groups = [_with_spans(group, key, spans) for group in groups]
         commit.parquet(path, groups)

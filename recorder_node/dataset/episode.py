@@ -22,7 +22,7 @@ class EpisodeData:
 
     `columns` hold the features that are no videos, without the index features; `task_of_row`
     numbers `tasks`, in order of first appearance; `videos` are finished mp4 files with exactly one
-    frame per row, given away to the dataset.
+    frame per row, given away to the dataset; `extra` is what others keep in the episode's record.
     """
 
     length: int
@@ -31,6 +31,7 @@ class EpisodeData:
     task_of_row: NDArray[np.int32]
     videos: Mapping[str, Path]
     picture_stats: Mapping[str, Stats]
+    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def all_columns(
         self, number: int, first: int, tasks: Sequence[str], fps: int
@@ -61,7 +62,9 @@ class EpisodeData:
         result = {}
         for name, feature in features.items():
             if schema.is_picture(feature):
-                result[name] = dict(self.picture_stats[name])
+                # In one order, whoever measured them.
+                known = self.picture_stats[name]
+                result[name] = {key: known[key] for key in statistics.NAMES if key in known}
             elif schema.has_statistics(feature):
                 result[name] = _numbers(np.asarray(columns[name]), feature['shape'], version)
         if version == layout.V21:

@@ -5,6 +5,7 @@ Format v2.1 is that of lerobot 0.3, v3.0 that of 0.4.0 to 0.6.1.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import tempfile
@@ -36,6 +37,9 @@ REPORTS = 'recorder/episodes.jsonl'
 # No parquet: lerobot 0.3 counts every such file below the root when it records.
 STAMPS_PATH = 'recorder/stamps/episode_{episode_index:06d}.feather'
 
+# Beside the dataset, in its recording folder.
+REMOVED = 'removed-'
+
 # Beyond 1024 s float32 time stamps are coarser than LeRobot's tolerance of 1e-4 s.
 MAX_EPISODE_S = 1000.0
 
@@ -47,7 +51,15 @@ INDEX_FEATURES = {
     'task_index': {'dtype': 'int64', 'shape': [1], 'names': None},
 }
 
+# Everything in info.json that a writer of either format sets; other keys are somebody's own.
+INFO_KEYS = frozenset({
+    'codebase_version', 'robot_type', 'total_episodes', 'total_frames', 'total_tasks',
+    'total_videos', 'total_chunks', 'chunks_size', 'data_files_size_in_mb',
+    'video_files_size_in_mb', 'fps', 'splits', 'data_path', 'video_path', 'features',
+})  # fmt: skip
+
 _REPO_ID = re.compile(r'[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?')
+_OLD = re.compile(r'_old\d*')
 _FILE = re.compile(r'chunk-(\d+)/file-(\d+)\.')
 
 Place = tuple[int, int]
@@ -98,9 +110,17 @@ def default_root(repo_id: str) -> Path:
     return Path(home).expanduser() / repo_id
 
 
+def resolved(path: Path) -> Path:
+    """Return where a folder really lies: two paths that lead to one dataset become one.
+
+    Locks, takes and logs lie beside the dataset, so they must not depend on the way to it.
+    """
+    return path.expanduser().resolve()
+
+
 def resolve_root(root: str, repo_id: str) -> Path:
     """Return the dataset's folder from the arguments `root` and `repo_id`."""
-    return Path(root).expanduser().absolute() if root else default_root(repo_id)
+    return resolved(Path(root) if root else default_root(repo_id))
 
 
 def repo_id_problems(repo_id: str) -> list[str]:
@@ -116,6 +136,25 @@ def repo_id_problems(repo_id: str) -> list[str]:
 def recording_folder(root: Path) -> Path:
     """Return the folder beside the dataset where takes in progress live."""
     return root.with_name(f'{root.name}.recording')
+
+
+def removed_folder(root: Path, name: str) -> Path:
+    """Return the folder for what a change takes out of a dataset."""
+    return recording_folder(root) / f'{REMOVED}{name}'
+
+
+def old_suffix(root: Path, name: str) -> str:
+    """Return what is behind the dataset's name in that of a replaced version of it, else ''."""
+    suffix = name.removeprefix(root.name) if name.startswith(root.name) else ''
+    return suffix if _OLD.fullmatch(suffix) else ''
+
+
+def old_folder(root: Path) -> Path:
+    """Return a free place beside a dataset for the version that an edit replaces."""
+    numbers = itertools.chain([''], itertools.count(2))
+    return next(
+        p for n in numbers if not os.path.lexists(p := root.with_name(f'{root.name}_old{n}'))
+    )
 
 
 def check_names(features: Iterable[str]) -> None:

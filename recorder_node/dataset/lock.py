@@ -46,3 +46,20 @@ class RootLock:
         self._file.close()
         if self._folder.is_dir() and not any(self._folder.iterdir()):
             self._folder.rmdir()
+
+
+def is_locked(folder: Path) -> bool:
+    """Tell whether a process writes the dataset; nothing is created or changed.
+
+    Args:
+        folder: the recording folder beside the dataset.
+    """
+    try:
+        with (folder / NAME).open('r') as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        # No such file, or one that cannot be locked: nobody who writes here has it.
+        return False
+    return False

@@ -26,6 +26,7 @@ _ARROW = {
     **{f'{sign}int{bits}': getattr(pa, f'{sign}int{bits}')()
        for sign in ('', 'u') for bits in (8, 16, 32, 64)},
 }  # fmt: skip
+KNOWN_TYPES = (*_ARROW, 'image', 'video')
 _IMAGE = pa.struct([('bytes', pa.binary()), ('path', pa.string())])
 _VECTOR = {layout.V30: 'List', layout.V21: 'Sequence'}
 _FRAME_NAME = {layout.V30: 'frame-{:06d}', layout.V21: 'frame_{:06d}'}
@@ -37,6 +38,15 @@ _ROWS_PER_SLICE = 32
 def columns_of(features: Features) -> list[str]:
     """Return the features that are columns of the data files, in order."""
     return [name for name, feature in features.items() if feature['dtype'] != 'video']
+
+
+def unknown_types(features: Features) -> list[str]:
+    """Return the features of a type that cannot be written, each with its type."""
+    return [
+        f'{name} ({feature["dtype"]})'
+        for name, feature in features.items()
+        if feature['dtype'] not in KNOWN_TYPES
+    ]
 
 
 def has_statistics(feature: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,24 @@ from recorder_node.errors import EncodeError
 _TICKS_PER_FRAME = 512
 
 
-def cut(source: Path, target: Path, fps: int, begin: int, frames: int) -> None:
+def cut(
+    source: Path, target: Path, fps: int, begin: int, frames: int, retime: bool = False
+) -> None:
     """Copy `frames` frames from frame `begin` on into a file of their own.
 
+    Args:
+        source: the video.
+        target: the file to write.
+        fps: frames per second of the target.
+        begin: number of the first frame.
+        frames: how many.
+        retime: number the source's frames as they follow one another, whatever their times.
+
     Raises:
-        EncodeError: when they are not all there, or the first is no key frame.
+        EncodeError: when they are not all there, or the first is no key frame; without `retime`
+            also when a frame is not at n / fps.
     """
-    _copy([(source, begin, frames)], target, fps, lambda: False)
+    _copy([(source, begin, frames)], target, fps, lambda: False, retime)
 
 
 def join(sources: Sequence[Path], target: Path, fps: int, stop: Callable[[], bool]) -> list[int]:
@@ -59,6 +70,7 @@ def _copy(
     target: Path,
     fps: int,
     stop: Callable[[], bool],
+    retime: bool = False,
 ) -> list[int]:
     counts: list[int] = []
     try:
@@ -71,40 +83,68 @@ def _copy(
                         copy = outside.add_stream_from_template(stream, opaque=True)
                         copy.time_base = Fraction(1, fps * _TICKS_PER_FRAME)
                     shift = sum(counts) - begin
-                    counts.append(_copy_part(inside, stream, outside, copy, begin, frames, shift))
+                    packets = _ranked(path) if retime else _on_grid(inside, stream, fps)
+                    counts.append(_copy_part(packets, outside, copy, begin, frames, shift))
                 if stop():
                     raise EncodeError('given up on request')
-    except (av.FFmpegError, OSError, IndexError) as error:
-        raise EncodeError(f'{target.name}: {error}') from error
+    except (av.FFmpegError, OSError, IndexError, EncodeError) as error:
+        source = parts[min(len(counts), len(parts) - 1)][0]
+        raise EncodeError(f'{source}: {error}') from error
     return counts
 
 
-def _copy_part(
-    inside: Any, stream: Any, outside: Any, copy: Any, begin: int, frames: int | None, shift: int
-) -> int:
-    """Copy one source's frames begin..begin+frames, shifted; return how many there were."""
-    fps = Fraction(copy.time_base.denominator, _TICKS_PER_FRAME)
-    seen: list[int] = []
+def _on_grid(inside: Any, stream: Any, fps: int) -> Iterator[tuple[int, Fraction, Any]]:
+    """Yield each packet with its frame's number and its decoding time in frames.
+
+    Raises:
+        EncodeError: when a frame is not at n / fps.
+    """
     for packet in inside.demux(stream):
         if packet.pts is None:
             continue
         number = packet.pts * packet.time_base * fps
         if abs(number - round(number)) > Fraction(1, 100):
             raise EncodeError(f'{inside.name}: a frame is not at n / fps')
-        if round(number) < begin or (frames is not None and round(number) >= begin + frames):
+        yield round(number), packet.dts * packet.time_base * fps, packet
+
+
+def _ranked(path: Path) -> Iterator[tuple[int, Fraction, Any]]:
+    """Yield the same, frames numbered in the order in which they are shown."""
+    with av.open(str(path)) as container:
+        times = [packet.pts for packet in container.demux(video=0) if packet.pts is not None]
+    rank = {pts: number for number, pts in enumerate(sorted(times))}
+    ahead = max((number - rank[pts] for number, pts in enumerate(times)), default=0)
+    with av.open(str(path)) as container:
+        packets = (packet for packet in container.demux(video=0) if packet.pts is not None)
+        for number, packet in enumerate(packets):
+            yield rank[packet.pts], Fraction(number - ahead), packet
+
+
+def _copy_part(
+    packets: Iterator[tuple[int, Fraction, Any]],
+    outside: Any,
+    copy: Any,
+    begin: int,
+    frames: int | None,
+    shift: int,
+) -> int:
+    """Copy one source's frames begin..begin+frames, shifted; return how many there were."""
+    seen: list[int] = []
+    for number, decoded_at, packet in packets:
+        if number < begin or (frames is not None and number >= begin + frames):
             continue
         if not seen and not packet.is_keyframe:
-            raise EncodeError(f'{inside.name}: frame {begin} is no key frame')
-        seen.append(round(number))
-        packet.dts = _ticks(packet.dts * packet.time_base * fps + shift)
-        packet.pts = _ticks(Fraction(round(number) + shift))
+            raise EncodeError(f'frame {begin} is no key frame')
+        seen.append(number)
+        packet.dts = _ticks(decoded_at + shift)
+        packet.pts = _ticks(Fraction(number + shift))
         packet.time_base = copy.time_base
         packet.duration = _TICKS_PER_FRAME
         packet.stream = copy
         outside.mux(packet)
     count = len(seen)
     if sorted(seen) != list(range(begin, begin + (count if frames is None else frames))):
-        raise EncodeError(f'{inside.name}: {count} frames from {begin}, {frames} were wanted')
+        raise EncodeError(f'{count} frames from {begin}, {frames} were wanted')
     return count
 
 

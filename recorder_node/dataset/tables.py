@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recorder_node.dataset import files
+from recorder_node.errors import DatasetError
 from recorder_node.stats import Stats
 
 STATS_PREFIX = 'stats/'
@@ -49,23 +51,30 @@ def read_tasks(path: Path) -> list[str]:
     is called `__index_level_0__` by 0.4, `task` later.
 
     Raises:
-        ValueError: when lerobot would read other texts than those in the file.
+        DatasetError: when it cannot be read, or lerobot would read other texts than those in it.
     """
-    table = pq.read_table(path)
+    table = files.read_table(path)
     pandas = json.loads((table.schema.metadata or {}).get(b'pandas', b'{}'))
     index = pandas.get('index_columns')
+    if 'task_index' not in table.column_names:
+        raise DatasetError(f'{path} has no column task_index')
     if not index or index[0] not in table.column_names:
-        raise ValueError('there is no pandas metadata, by which lerobot finds the texts')
+        raise DatasetError(f'{path} has no pandas metadata, by which lerobot finds the texts')
     if table.column('task_index').to_pylist() != list(range(table.num_rows)):
-        raise ValueError('task_index is not the row number')
+        raise DatasetError(f'{path}: task_index is not the row number')
     texts = table.column(index[0]).to_pylist()
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError('a task is not a text')
+        raise DatasetError(f'{path}: a task is not a text')
     return [str(text) for text in texts]
 
 
-def episode_table(row: Mapping[str, Any], stats: Mapping[str, Stats]) -> pa.Table:
-    """Return one row of meta/episodes: bookkeeping, then the statistics, then its own place."""
+def episode_table(
+    row: Mapping[str, Any], stats: Mapping[str, Stats], extra: Mapping[str, Any]
+) -> pa.Table:
+    """Return one row of meta/episodes: bookkeeping, then the statistics, then its own place.
+
+    `extra` are columns that others added.
+    """
     arrays: dict[str, pa.Array] = {}
     tail = {name: value for name, value in row.items() if name.startswith('meta/')}
     for name, value in row.items():
@@ -84,7 +93,17 @@ def episode_table(row: Mapping[str, Any], stats: Mapping[str, Stats]) -> pa.Tabl
             arrays[f'{STATS_PREFIX}{feature}/{name}'] = pa.array([array.tolist()], kind)
     for name, value in tail.items():
         arrays[name] = pa.array([value], pa.int64())
+    for name, value in extra.items():
+        arrays[name] = pa.array([value])
     return pa.table(arrays)
+
+
+def joined(parts: Sequence[pa.Table]) -> pa.Table:
+    """Return tables one below the other, columns found by name: no two writers order them alike.
+
+    A column that a table lacks is null there.
+    """
+    return pa.concat_tables(parts, promote_options='default').combine_chunks()
 
 
 def write_groups(path: Path, groups: Iterable[pa.Table]) -> None:

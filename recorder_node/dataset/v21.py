@@ -14,9 +14,11 @@ from typing import Any
 
 from recorder_node import stats as statistics
 from recorder_node.dataset import layout, schema
+from recorder_node.dataset.belongings import own_files
 from recorder_node.dataset.episode import EpisodeData, describe_video, merged_tasks
 from recorder_node.dataset.publish import Commit
-from recorder_node.dataset.reader import read_tasks
+from recorder_node.dataset.reader import Dataset
+from recorder_node.dataset.records import read_tasks
 
 
 class StoreV21:
@@ -73,7 +75,12 @@ class StoreV21:
         self._append(
             commit,
             layout.V21_EPISODES,
-            {'episode_index': number, 'tasks': list(episode.tasks), 'length': episode.length},
+            {
+                'episode_index': number,
+                'tasks': list(episode.tasks),
+                'length': episode.length,
+                **episode.extra,
+            },
         )
         info = self._counted(number + 1, first + episode.length, len(tasks), features)
         commit.json(layout.INFO, info)
@@ -89,7 +96,8 @@ class StoreV21:
         size = self.info['chunks_size']
         features = self.info['features']
         if not number:
-            commit.remove(self.root)
+            for name in own_files(Dataset(self.root)):
+                commit.take_out(name)
             empty = {**self._counted(0, 0, 0, features), 'splits': {}}
             return lambda: self.load(empty)
         lines = self._lines(layout.V21_EPISODES)
@@ -100,10 +108,10 @@ class StoreV21:
         commit.data(
             layout.V21_EPISODES_STATS, b''.join(self._lines(layout.V21_EPISODES_STATS)[:number])
         )
-        commit.remove(self.root / layout.v21_data(number, size))
+        commit.take_out(layout.v21_data(number, size))
         for name, feature in features.items():
             if feature['dtype'] == 'video':
-                commit.remove(self.root / layout.v21_video(number, name, size))
+                commit.take_out(layout.v21_video(number, name, size))
         return lambda: self.load(info)
 
     def _counted(
@@ -131,4 +139,4 @@ class StoreV21:
 
 
 def _line(entry: dict[str, Any]) -> bytes:
-    return json.dumps(entry, ensure_ascii=False).encode() + b'\n'
+    return json.dumps(entry, ensure_ascii=False, default=str).encode() + b'\n'

@@ -8,17 +8,16 @@ it is consolidated.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from recorder_node import stats as statistics
-from recorder_node.dataset import layout, schema, tables
+from recorder_node.dataset import files, layout, schema, tables
+from recorder_node.dataset.belongings import own_files
 from recorder_node.dataset.episode import EpisodeData, describe_video, merged_tasks
 from recorder_node.dataset.publish import Commit
 from recorder_node.dataset.reader import Dataset
@@ -65,8 +64,7 @@ class StoreV30:
         self.tasks: list[str] = []
         self._stats: dict[str, statistics.Stats] = {}
         if info['total_episodes']:
-            text = (self.root / layout.STATS).read_text(encoding='utf-8')
-            self._stats = statistics.from_lists(json.loads(text))
+            self._stats = statistics.from_lists(files.read_json(self.root / layout.STATS))
             self.tasks = tables.read_tasks(self.root / layout.TASKS)
         self._data = _Tail(layout.next_free(self.root / 'data'))
         self._episodes = _Tail(layout.next_free(self.root / 'meta/episodes'))
@@ -111,8 +109,8 @@ class StoreV30:
         data_file = commit.parquet(layout.at(layout.DATA_PATH, self._data.place), kept or rows)
         total = statistics.aggregate([self._stats, stats]) if self._stats else stats
         commit.json(layout.STATS, statistics.to_lists(total))
-        row = tables.episode_table(self._row(episode, number, first), stats)
-        episodes = [pa.concat_tables([*self._episodes.groups, row]).combine_chunks()]
+        row = tables.episode_table(self._row(episode, number, first), stats, episode.extra)
+        episodes = [tables.joined([*self._episodes.groups, row])]
         episodes_file = commit.parquet(
             layout.at(layout.EPISODES_PATH, self._episodes.place), episodes
         )
@@ -145,7 +143,8 @@ class StoreV30:
         dataset = Dataset(self.root)
         last, rest = dataset.episodes[-1], dataset.episodes[:-1]
         if not rest:
-            commit.remove(self.root)
+            for name in own_files(dataset):
+                commit.take_out(name)
             empty = {**self.info, 'total_episodes': 0, 'total_frames': 0, 'total_tasks': 0}
             return lambda: self.load({**empty, 'splits': {}})
         shared = {span.path for episode in rest for span in episode.videos.values()}
@@ -163,19 +162,18 @@ class StoreV30:
         total = statistics.aggregate([dataset.stats(episode) for episode in rest])
         commit.json(layout.STATS, statistics.to_lists(total))
         for span in last.videos.values():
-            commit.remove(self.root / span.path)
+            commit.take_out(span.path)
         return lambda: self.load(info)
 
     def _without(self, commit: Commit, path: str, episode: int) -> None:
         """Prepare a parquet file without the rows of an episode, or its removal."""
-        file = pq.ParquetFile(self.root / path)
-        groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
+        groups = files.read_groups(self.root / path)
         kept = [g.filter(pc.not_equal(g.column('episode_index'), episode)) for g in groups]
         kept = [group for group in kept if group.num_rows]
         if kept:
             commit.parquet(path, kept)
         else:
-            commit.remove(self.root / path)
+            commit.take_out(path)
 
     def _row(self, episode: EpisodeData, number: int, first: int) -> dict[str, Any]:
         row: dict[str, Any] = {

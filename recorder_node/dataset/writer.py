@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,9 +13,10 @@ from numpy.typing import NDArray
 
 from recorder_node.contract import Contract
 from recorder_node.dataset import layout, schema, sidecars
+from recorder_node.dataset.check import check_source
 from recorder_node.dataset.episode import EpisodeData
 from recorder_node.dataset.publish import Commit, complete, is_pending
-from recorder_node.dataset.repair import repair
+from recorder_node.dataset.records import read_info
 from recorder_node.dataset.v21 import StoreV21
 from recorder_node.dataset.v30 import StoreV30
 from recorder_node.errors import DatasetError
@@ -28,13 +28,15 @@ class Description:
     """What all episodes of a dataset have in common.
 
     `features` without the index features; `version` is `v3.0` or `v2.1`, or `auto`: v3.0 for a
-    new dataset, its own for one that is resumed.
+    new dataset, its own for one that is resumed; `extra` are keys of info.json that are not the
+    format's.
     """
 
     robot_type: str | None
     fps: int
     features: Mapping[str, Mapping[str, Any]]
     version: str = 'auto'
+    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def describe(contract: Contract, fps: int, version: str = 'auto') -> Description:
@@ -67,8 +69,8 @@ class DatasetWriter:
     Args:
         root: the dataset's folder; created with the first episode.
         description: what it is to hold.
-        resume: extend the dataset that is there instead of refusing it. What a crash left half
-            done is completed or removed first; `repaired` says what.
+        resume: extend the dataset that is there instead of refusing it. A change that a crash
+            cut is completed first; `repaired` says so.
 
     Raises:
         ConfigError: when the root cannot be used.
@@ -152,7 +154,7 @@ class DatasetWriter:
                 sidecars.report(commit, {'episode_index': number, **report})
             adopt = self._store.append(commit, episode)
             if folder is not None:
-                commit.remove(folder)
+                commit.delete(folder)
             self._carry_out(commit, adopt)
         return number
 
@@ -167,17 +169,17 @@ class DatasetWriter:
         if not self.total_episodes:
             raise DatasetError(f'{self.root} has no episode')
         number = self.total_episodes - 1
-        with Commit(self.root) as commit:
+        with Commit(self.root, f'episode {number}, taken back') as commit:
             adopt = self._store.drop_last(commit)
             if number:
-                commit.remove(self.root / layout.STAMPS_PATH.format(episode_index=number))
+                commit.take_out(layout.STAMPS_PATH.format(episode_index=number))
                 sidecars.report(commit, {'episode_index': number, 'removed': True})
             self._carry_out(commit, adopt)
         return number
 
     def reload(self) -> None:
         """Take over what another program part changed on disk, such as consolidated videos."""
-        self._store.load(json.loads((self.root / layout.INFO).read_text(encoding='utf-8')))
+        self._store.load(read_info(self.root))
 
     def _carry_out(self, commit: Commit, adopt: Callable[[], None]) -> None:
         try:
@@ -213,27 +215,26 @@ class DatasetWriter:
             'splits': {},
             **store.new_info(features),
             'features': features,
+            **description.extra,
         }
         return store(self.root, info)
 
     def _resumed(self, description: Description) -> Store:
         if found := resume_problems(self.root, description):
             raise DatasetError('\n'.join(found))
-        self.repaired += repair(self.root)
-        try:
-            info = json.loads((self.root / layout.INFO).read_text(encoding='utf-8'))
-            return STORES[info['codebase_version']](self.root, info)
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise DatasetError(f'{self.root} cannot be resumed: {error}') from error
+        info = read_info(self.root)
+        return STORES[info['codebase_version']](self.root, info)
 
 
 def resume_problems(root: Path, description: Description) -> list[str]:
     """Say why episodes of this description cannot be added to the dataset at `root`."""
     try:
-        info = json.loads((root / layout.INFO).read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        return [f'{root} cannot be resumed: {error}']
-    return [f'{root} cannot be resumed: {text}' for text in differences(info, description)]
+        found = differences(read_info(root), description)
+        if not found:
+            check_source(root)
+    except DatasetError as error:
+        return [str(error)]
+    return [f'{root} cannot be resumed: {text}' for text in found]
 
 
 def differences(info: Mapping[str, Any], description: Description) -> list[str]:

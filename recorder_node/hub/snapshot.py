@@ -16,7 +16,7 @@ from typing import Any
 
 from recorder_node.dataset import layout
 from recorder_node.dataset.lock import RootLock
-from recorder_node.dataset.publish import is_pending
+from recorder_node.dataset.publish import is_pending, link_or_copy
 from recorder_node.dataset.reader import Dataset
 from recorder_node.errors import DatasetError, HubError
 
@@ -109,7 +109,8 @@ class Snapshot:
             for name in names:
                 target = self.folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _link((self.root / name).resolve(strict=True), target, name in _GROWING)
+                copy = shutil.copyfile if name in _GROWING else link_or_copy
+                copy((self.root / name).resolve(strict=True), target)
         except FileNotFoundError as error:
             return [f'{error.filename} has gone']
         return self._check()
@@ -167,16 +168,3 @@ def _stamps(root: Path) -> Stamps:
                 status = Path(folder, name).stat()
                 stamps[path] = (status.st_ino, status.st_size, status.st_mtime_ns)
     return stamps
-
-
-def _link(source: Path, target: Path, copy: bool) -> None:
-    if copy:
-        shutil.copyfile(source, target)
-        return
-    try:
-        os.link(source, target)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        # Another file system, or one without hard links.
-        shutil.copyfile(source, target)

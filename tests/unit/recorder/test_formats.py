@@ -12,7 +12,8 @@ import pytest
 
 from recorder_node.contract import Contract
 from recorder_node.dataset import layout
-from recorder_node.dataset.reader import Dataset, read_lines
+from recorder_node.dataset.files import read_lines
+from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.errors import DatasetError
 from tests.conftest import small_contract

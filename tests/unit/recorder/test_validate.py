@@ -145,18 +145,18 @@ BOTH = [
     (change_feature('action', shape=[7]), 'action: '),
     (change_feature('observation.state', shape='six'), 'has shape'),
     (change_feature('index', dtype='int32'), 'feature "index"'),
-    (cut(first_data), 'data cannot be read'),
+    (cut(first_data), '.parquet has no footer'),
     (change_data(lambda table: table.drop_columns(['action'])), 'columns differ'),
     (with_column('action', nan_action), 'action is not finite in 1 rows, first in 2'),
     (with_column('observation.state', null_state), 'values are null'),
     (with_column('frame_index', lambda t: [5] * len(t)), 'frame_index does not count from 0'),
     (with_column('episode_index', lambda t: [7] * len(t)), 'another episode_index'),
     (with_column('index', lambda t: list(range(3, 3 + len(t)))), 'index is not the row number'),
-    (with_column('task_index', lambda t: [4] * len(t)), 'tasks are'),
+    (with_column('task_index', lambda t: [4] * len(t)), 'task_index 4 in rows'),
     (with_column('timestamp', lambda t: np.zeros(len(t))), 'timestamp is off'),
-    (lambda root: video(root).unlink(), 'the file is missing'),
-    (cut(video, 300), '.mp4: '),
-    (another_size, 'frames are 64x32'),
+    (lambda root: video(root).unlink(), '.mp4 is missing'),
+    (cut(video, 300), '.mp4 cannot be read: Invalid data'),
+    (another_size, 'has frames of 64x32'),
     (
         lambda root: shutil.copy(first_data(root), first_data(root).with_name('.x.parquet')),
         'no episode is recorded as lying there',
@@ -164,7 +164,7 @@ BOTH = [
 ]
 V30 = [
     (change_info(data_files_size_in_mb=None), 'data_files_size_in_mb is None'),
-    (lambda root: (root / layout.STATS).unlink(), 'statistics cannot be read'),
+    (lambda root: (root / layout.STATS).unlink(), 'meta/stats.json is missing'),
     (change_json(layout.STATS, lambda s: s.pop('action')), 'action has no complete statistics'),
     (
         change_json(layout.STATS, lambda s: s['observation.images.cam0'].update(mean=[0.5] * 3)),
@@ -180,14 +180,14 @@ V30 = [
         ),
         'pandas metadata',
     ),
-    (cut(lambda root: next((root / 'meta/episodes').rglob('*.parquet'))), 'episodes cannot be'),
+    (cut(lambda root: next((root / 'meta/episodes').rglob('*.parquet'))), '.parquet has no footer'),
 ]
 V21 = [
     (change_info(total_videos=9), 'total_videos is 9'),
     (change_info(total_chunks=0), 'total_chunks is 0'),
     (drop_line(layout.V21_EPISODES), 'records of episodes'),
-    (drop_line(STATS_LINE), 'statistics of episode 1: action has no complete'),
-    (lambda root: (root / layout.V21_TASKS).write_text('{'), 'tasks cannot be read'),
+    (drop_line(STATS_LINE), 'episodes_stats.jsonl has no line for episode 1'),
+    (lambda root: (root / layout.V21_TASKS).write_text('{'), 'tasks.jsonl line 1 cannot'),
     (change_line(layout.V21_EPISODES, 0, lambda line: line.update(length=5)), '5'),
     (change_line(layout.V21_EPISODES, 1, lambda line: line.update(tasks=['x'])), "tasks are ['x']"),
     (

@@ -1,0 +1,92 @@
+"""Opens the files of a dataset; of one that cannot be read the error says what it is.
+
+Every function raises `DatasetError` with the file's name, what it is, and the cure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import av
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recorder_node.errors import DatasetError
+from so101_driver.unreadable import why_unreadable
+
+T = TypeVar('T')
+_REFUSALS = (OSError, ValueError, pa.ArrowException, av.FFmpegError, IndexError)
+
+
+def opened(path: Path, read: Callable[[], T]) -> T:
+    """Return what `read` returns.
+
+    Raises:
+        DatasetError: instead of whatever a library raised over this file.
+    """
+    try:
+        return read()
+    except _REFUSALS as error:
+        raise DatasetError(f'{path} {why_unreadable(path, error)}') from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object of a JSON file."""
+    content = opened(path, lambda: json.loads(path.read_text(encoding='utf-8')))
+    if not isinstance(content, dict):
+        raise DatasetError(f'{path} holds {type(content).__name__}, not an object')
+    return content
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a JSON Lines file."""
+    lines = opened(path, lambda: path.read_bytes().splitlines())
+    found = []
+    for number, line in enumerate(lines, 1):
+        if not line:
+            continue
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            why = why_unreadable(path, error) if number == 1 else f'cannot be read: {error}'
+            raise DatasetError(f'{path} line {number} {why}') from error
+        if not isinstance(entry, dict):
+            raise DatasetError(f'{path} line {number} is no object')
+        found.append(entry)
+    return found
+
+
+def read_table(path: Path, **options: Any) -> pa.Table:
+    """Return a parquet file's rows; `options` are those of pyarrow's `read_table`."""
+    return opened(path, lambda: pq.read_table(path, **options))
+
+
+def read_schema(path: Path) -> pa.Schema:
+    """Return a parquet file's schema with its metadata."""
+    return opened(path, lambda: pq.read_schema(path))
+
+
+def read_groups(path: Path) -> list[pa.Table]:
+    """Return a parquet file's row groups."""
+
+    def groups() -> list[pa.Table]:
+        file = pq.ParquetFile(path)
+        return [file.read_row_group(number) for number in range(file.num_row_groups)]
+
+    return opened(path, groups)
+
+
+def count_frames(path: Path) -> int:
+    """Return how many frames a video holds, from its index; a growing one is read through."""
+
+    def count() -> int:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            if stream.frames:
+                return int(stream.frames)
+            return sum(packet.size > 0 for packet in container.demux(stream))
+
+    return opened(path, count)
