@@ -6,6 +6,7 @@ Every function raises `DatasetError` with the file's name, what it is, and the c
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,6 +84,7 @@ def count_frames(path: Path) -> int:
     """Return how many frames a video holds, from its index; a growing one is read through."""
 
     def count() -> int:
+        _check_boxes(path)
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             if stream.frames:
@@ -90,3 +92,23 @@ def count_frames(path: Path) -> int:
             return sum(packet.size > 0 for packet in container.demux(stream))
 
     return opened(path, count)
+
+
+def _check_boxes(path: Path) -> None:
+    """Refuse an mp4 whose last box does not end with the file: its index knows nothing of a cut.
+
+    A box begins with its length in 32 bits and a name; 1 says that 64 bits follow, 0 that it
+    reaches to the end (ISO/IEC 14496-12, 4.2).
+    """
+    size = path.stat().st_size
+    with path.open('rb') as file:
+        at = 0
+        while at < size:
+            file.seek(at)
+            header = file.read(16)
+            length = struct.unpack('>I', header[:4])[0] if len(header) >= 8 else size + 1
+            if length == 1 and len(header) == 16:
+                length = struct.unpack('>Q', header[8:])[0]
+            at = size if length == 0 else at + max(length, 8)
+    if at != size:
+        raise ValueError(f'it is cut: {size} of {at} bytes are there')

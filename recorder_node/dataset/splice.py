@@ -84,7 +84,7 @@ def _copy(
                         copy.time_base = Fraction(1, fps * _TICKS_PER_FRAME)
                     shift = sum(counts) - begin
                     packets = _ranked(path) if retime else _on_grid(inside, stream, fps)
-                    counts.append(_copy_part(packets, outside, copy, begin, frames, shift))
+                    counts.append(_copy_part(packets, outside, copy, fps, begin, frames, shift))
                 if stop():
                     raise EncodeError('given up on request')
     except (av.FFmpegError, OSError, IndexError, EncodeError) as error:
@@ -124,6 +124,7 @@ def _copy_part(
     packets: Iterator[tuple[int, Fraction, Any]],
     outside: Any,
     copy: Any,
+    fps: int,
     begin: int,
     frames: int | None,
     shift: int,
@@ -138,7 +139,8 @@ def _copy_part(
         seen.append(number)
         packet.dts = _ticks(decoded_at + shift)
         packet.pts = _ticks(Fraction(number + shift))
-        packet.time_base = copy.time_base
+        # Not the stream's: the muxer changes that one when it writes the header.
+        packet.time_base = Fraction(1, fps * _TICKS_PER_FRAME)
         packet.duration = _TICKS_PER_FRAME
         packet.stream = copy
         outside.mux(packet)
