@@ -9,17 +9,21 @@ from recorder_node.dataset.check import Checker
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.sampler import Sampler, make_buffers
 from recorder_node.take import SealedTake, Take
-from recorder_node.video import CODECS
+from recorder_node.video import CODECS, Codec
 from tests.conftest import T0_NS, fill
 
 
 def sealed(
-    tmp_path: Path, contract: Contract, rows: int, tasks: tuple[str, ...] = ('pick',)
+    tmp_path: Path,
+    contract: Contract,
+    rows: int,
+    tasks: tuple[str, ...] = ('pick',),
+    codec: Codec = CODECS['h264'],
 ) -> SealedTake:
     """Return a sealed take of made-up streams; the tasks share its rows."""
     buffers = make_buffers(contract, 1000.0)
     fill(buffers, rows)
-    take = Take(tmp_path / 'ds.recording' / f'take-{rows}', contract, 30, T0_NS, CODECS['h264'])
+    take = Take(tmp_path / 'ds.recording' / f'take-{rows}', contract, 30, T0_NS, codec)
     sampler = Sampler(contract, buffers, 30)
     for k in range(rows):
         take.add(sampler.row(T0_NS, k), tasks[k * len(tasks) // rows])
@@ -32,11 +36,12 @@ def record(
     lengths: tuple[int, ...],
     resume: bool = False,
     version: str = 'auto',
+    codec: Codec = CODECS['h264'],
 ) -> Path:
     """Write a dataset with episodes of so many rows at `tmp_path / ds`."""
     writer = DatasetWriter(tmp_path / 'ds', describe(contract, 30, version), resume)
     for rows in lengths:
-        writer.publish(sealed(tmp_path, contract, rows), {'rows': rows})
+        writer.publish(sealed(tmp_path, contract, rows, codec=codec), {'rows': rows})
     return writer.root
 
 
