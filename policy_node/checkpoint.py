@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from policy_node.description import CONFIG, Description, pickles
+from policy_node.description import (
+    CONFIG,
+    LARGEST_WEIGHTS,
+    PREPROCESSOR,
+    WEIGHTS,
+    Description,
+    pickles,
+)
 from policy_node.errors import CheckpointError, UnsupportedPolicyError
 from policy_node.features import ACTION, ACTION_KEY, VISUAL
-from policy_node.processing import PREPROCESSOR, Processing, from_pipelines, from_weights
+from policy_node.processing import Processing, from_pipelines, from_weights
 from policy_node.tensor_file import TensorFile
 
-WEIGHTS = 'model.safetensors'
-# ACT and Diffusion have a few hundred megabytes.
-LARGEST_WEIGHTS = 8 * 2**30
 _OLD_GROUPS = ('normalize_inputs.', 'unnormalize_outputs.')
 
 

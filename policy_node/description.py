@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from policy_node import hub
-from policy_node.errors import CheckpointError
+from policy_node.errors import CheckpointError, PolicyError
 from policy_node.features import (
     ACTION_KEY,
     ENV_KEY,
@@ -19,10 +20,18 @@ from policy_node.features import (
     of_kind,
     parse_features,
 )
+from so101_driver.unreadable import is_lfs_pointer, why_unreadable
 
 CONFIG = 'config.json'
+WEIGHTS = 'model.safetensors'
+PREPROCESSOR, POSTPROCESSOR = 'policy_preprocessor.json', 'policy_postprocessor.json'
+# ACT and Diffusion have a few hundred megabytes.
+LARGEST_WEIGHTS = 8 * 2**30
+LARGEST_STATISTICS = 64 * 2**20
 _PICKLES = ('.bin', '.pt', '.pth', '.ckpt', '.pkl', '.pickle')
 _LARGEST_JSON = 2**20
+_INSIDE = 'pretrained_model'
+_MOST_NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +85,7 @@ def locate(path: str | Path, revision: str | None = None) -> Path:
     """
     folder = Path(path).expanduser()
     if folder.is_dir():
-        inside = folder / 'pretrained_model'
+        inside = folder / _INSIDE
         # LeRobot's `checkpoints/last` holds it beside the state of training.
         return inside if (inside / CONFIG).is_file() else folder
     if folder.is_file():
@@ -84,9 +93,38 @@ def locate(path: str | Path, revision: str | None = None) -> Path:
         if folder.suffix in _PICKLES:
             words = _no_pickles(folder.name)
         raise CheckpointError(folder, [words])
-    if hub.is_hub_name(str(path)):
+    hint = _alike(folder)
+    if not hub.is_hub_name(str(path)):
+        raise CheckpointError(folder, [f'there is no such folder{hint}'])
+    try:
         return hub.fetch(str(path), revision)
-    raise CheckpointError(folder, ['there is no such folder'])
+    except PolicyError as error:
+        raise PolicyError(f'{error}{hint}') from error
+
+
+def _alike(folder: Path) -> str:
+    """Return what a path may have been meant to be, from the part of it that exists."""
+    there = folder
+    while not there.is_dir():
+        there = there.parent
+    wanted = folder.relative_to(there).parts[:1]
+    names = sorted(path.name for path in there.iterdir() if path.is_dir())
+    close = difflib.get_close_matches(''.join(wanted), names, n=3, cutoff=0.5)
+    # The folder of everything is no hint.
+    if there in (Path(), Path('/')) and not close:
+        return ''
+    shown = close or names[:_MOST_NAMED]
+    return f'; {there.absolute()} holds {", ".join(shown)}' if shown else ''
+
+
+def _below(folder: Path) -> str:
+    """Return where below a folder a checkpoint lies, for one that is given too high."""
+    patterns = ('checkpoints/last', 'checkpoints/*', 'last', '*/checkpoints/last', '*')
+    for pattern in patterns:
+        found = sorted(folder.glob(f'{pattern}/{_INSIDE}/{CONFIG}'))
+        if found:
+            return f'; give {found[-1].parent.parent}'
+    return ''
 
 
 def describe(folder: Path) -> Description:
@@ -96,7 +134,7 @@ def describe(folder: Path) -> Description:
         CheckpointError: when there is none, or it is not one of LeRobot 0.2 or later.
     """
     if not (folder / CONFIG).is_file():
-        raise CheckpointError(folder, [f'holds no {CONFIG}' + pickles(folder)])
+        raise CheckpointError(folder, [f'holds no {CONFIG}{pickles(folder)}{_below(folder)}'])
     config = read_json(folder / CONFIG)
     if 'input_shapes' in config:
         raise CheckpointError(
@@ -129,7 +167,8 @@ def read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise CheckpointError(path, [f'cannot be read: {error.strerror}']) from None
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(path, [f'is no sound JSON: {error}']) from None
+        words = why_unreadable(path) if is_lfs_pointer(path) else f'is no sound JSON: {error}'
+        raise CheckpointError(path, [words]) from None
     if not isinstance(value, dict):
         raise CheckpointError(path, ['is no JSON object'])
     return value

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime
 import importlib.util
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from policy_node import sim_session
+from policy_node import inspection, sim_session
 from policy_node.arguments import EvaluationConfig, table_of_evaluation, table_of_policy
 from policy_node.config import PolicyConfig, parse_renames
 from policy_node.description import Description, describe, locate
@@ -20,6 +21,8 @@ from recorder_node.planner import Planner
 from so101_driver.parameters import TRUE_WORDS
 
 COMMANDS = '/policy/joint_commands'
+# The Hub takes 96 characters, the date included.
+_LONGEST_NAME = 60
 
 
 def plan(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[NodePlan]:
@@ -83,7 +86,7 @@ def _defaults(given: Mapping[str, str], description: Description | None) -> dict
     path = Path(given.get('policy_path') or 'policy')
     generic = ('pretrained_model', 'last', 'checkpoints')
     parts = [part for part in path.parts if part not in generic and part != path.anchor]
-    name = ''.join(c if c.isalnum() or c in '._' else '_' for c in (parts or ['policy'])[-1])
+    name = re.sub(r'[^A-Za-z0-9._]', '_', (parts or ['policy'])[-1])[:_LONGEST_NAME]
     now = datetime.datetime.now().strftime('%Y%m%d_%H%M%S')
     found = {}
     if not given.get('repo_id'):
@@ -100,9 +103,10 @@ def _description(given: Mapping[str, str]) -> tuple[Description | None, list[str
     if importlib.util.find_spec('torch') is None:
         return None, ['policies need PyTorch: scripts/setup policy, or pip install torch']
     try:
-        return describe(locate(given['policy_path'])), []
+        description = describe(locate(given['policy_path']))
     except PolicyError as error:
         return None, [str(error)]
+    return description, inspection.problems(description, description.kind not in POLICIES)
 
 
 def _needs_sim_session(given: Mapping[str, str]) -> bool:

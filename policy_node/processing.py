@@ -14,13 +14,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from policy_node.description import read_json
+from policy_node.description import (
+    LARGEST_STATISTICS,
+    POSTPROCESSOR,
+    PREPROCESSOR,
+    read_json,
+)
 from policy_node.errors import CheckpointError
 from policy_node.features import ACTION_KEY, VISUAL, Feature, parse_features
 from policy_node.normalization import EPS, OLD_MODES, STATISTICS, Scaling, make_scaling
 from policy_node.tensor_file import TensorFile
 
-PREPROCESSOR, POSTPROCESSOR = 'policy_preprocessor.json', 'policy_postprocessor.json'
 _NORMALIZE, _UNNORMALIZE = 'normalizer_processor', 'unnormalizer_processor'
 _RENAME, _DEVICE = 'rename_observations_processor', 'device_processor'
 # The steps of ACT and Diffusion, in LeRobot's order.
@@ -28,7 +32,6 @@ _STEPS = {
     PREPROCESSOR: (_RENAME, 'to_batch_processor', _DEVICE, _NORMALIZE),
     POSTPROCESSOR: (_UNNORMALIZE, _DEVICE),
 }
-_LARGEST_STATISTICS = 64 * 2**20
 
 Statistics = Callable[[str, tuple[str, ...]], Mapping[str, Tensor]]
 
@@ -184,7 +187,7 @@ class _Pipeline:
             self.problems.append(f'state_file {state_file!r:.80} is no plain file name')
             return {}
         try:
-            file = TensorFile(self.path.parent / state_file, _LARGEST_STATISTICS)
+            file = TensorFile(self.path.parent / state_file, LARGEST_STATISTICS)
             tensors = file.read(file.entries)
         except CheckpointError as error:
             self.problems.append(str(error))

@@ -1,15 +1,8 @@
-"""Tensors in the safetensors format: looked at as a whole before anything is allocated.
-
-A file is an 8-byte little-endian length, a JSON header of that length naming every tensor with its
-dtype, shape and place, and the raw numbers. Nothing in it can run code.
-"""
+"""Tensors in the safetensors format: looked at as a whole before anything is allocated."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
-import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,8 +11,8 @@ import torch
 from torch import Tensor
 
 from policy_node.errors import CheckpointError
+from policy_node.tensor_header import read_entries, words
 
-_LONGEST_HEADER = 100_000_000
 _DTYPES = {
     'F64': torch.float64,
     'F32': torch.float32,
@@ -57,34 +50,10 @@ class TensorFile:
 
     def __init__(self, path: Path, largest_bytes: int) -> None:
         self.path = path
-        self.entries: dict[str, Entry] = {}
-        problems: list[str] = []
-        try:
-            header, first, size = _read_header(path)
-        except (OSError, ValueError, RecursionError) as error:
-            raise CheckpointError(path, [_words(error)]) from None
-        declared = first
-        for name, raw in header.items():
-            if name == '__metadata__':
-                continue
-            entry = _entry(raw, first)
-            if isinstance(entry, str):
-                problems.append(f'tensor "{name:.100}" {entry}')
-            else:
-                self.entries[name] = entry
-                declared = max(declared, entry.end)
-        if declared > size:
-            problems.append(
-                f'its header declares {_amount(declared)} but the file has {_amount(size)}: '
-                'it is truncated or forged, fetch it again'
-            )
-        elif declared > largest_bytes:
-            problems.append(
-                f'holds {_amount(declared)} of tensors; '
-                f'more than {_amount(largest_bytes)} is not read'
-            )
-        if problems:
-            raise CheckpointError(path, problems)
+        self.entries = {
+            name: Entry(_DTYPES[entry.dtype], entry.shape, entry.start, entry.end)
+            for name, entry in read_entries(path, largest_bytes).items()
+        }
 
     def read(self, names: Iterable[str]) -> dict[str, Tensor]:
         """Return tensors by name, as stored.
@@ -98,53 +67,8 @@ class TensorFile:
                 for name in names:
                     tensors[name] = _read(file, self.entries[name])
         except (OSError, ValueError) as error:
-            raise CheckpointError(self.path, [_words(error)]) from None
+            raise CheckpointError(self.path, [words(error)]) from None
         return tensors
-
-
-def _read_header(path: Path) -> tuple[dict[str, Any], int, int]:
-    """Return the header, where the numbers begin, and the size of the file in bytes."""
-    size = path.stat().st_size
-    with path.open('rb') as file:
-        prefix = file.read(8)
-        if len(prefix) < 8:
-            raise ValueError(f'has only {size} bytes: it is truncated, fetch it again')
-        (length,) = struct.unpack('<Q', prefix)
-        if length > min(_LONGEST_HEADER, size - 8):
-            raise ValueError(
-                f'is no safetensors file or is truncated: a header of {_amount(length)} '
-                f'in a file of {_amount(size)}'
-            )
-        try:
-            header = json.loads(file.read(length))
-        except ValueError:
-            raise ValueError('is no safetensors file: its header is not JSON') from None
-    if not isinstance(header, dict):
-        raise ValueError('is no safetensors file: its header is no JSON object')
-    return header, 8 + length, size
-
-
-def _entry(raw: Any, first: int) -> Entry | str:
-    """Return one tensor of the header, or what is wrong with it."""
-    if not isinstance(raw, dict):
-        return 'is not described'
-    dtype = raw.get('dtype')
-    if not isinstance(dtype, str) or dtype not in _DTYPES:
-        return f'has the unknown dtype {dtype!r:.40}'
-    shape, places = _counts(raw.get('shape')), _counts(raw.get('data_offsets'))
-    if shape is None or places is None or len(places) != 2:
-        return 'has no proper shape and place'
-    start, end = places
-    wanted = math.prod(shape) * _DTYPES[dtype].itemsize
-    if end - start != wanted:
-        return f'of shape {list(shape)} needs {_amount(wanted)} but is given {_amount(end - start)}'
-    return Entry(_DTYPES[dtype], shape, first + start, first + end)
-
-
-def _counts(values: Any) -> tuple[int, ...] | None:
-    if isinstance(values, list) and all(type(item) is int and item >= 0 for item in values):
-        return tuple(values)
-    return None
 
 
 def _read(file: Any, entry: Entry) -> Tensor:
@@ -155,16 +79,3 @@ def _read(file: Any, entry: Entry) -> Tensor:
     if not content:
         return torch.empty(entry.shape, dtype=entry.dtype)
     return torch.frombuffer(content, dtype=entry.dtype).reshape(entry.shape)
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f'cannot be read: {error.strerror or error}'
-    return str(error)
-
-
-def _amount(count: int) -> str:
-    for unit, factor in (('GB', 10**9), ('MB', 10**6), ('kB', 10**3)):
-        if abs(count) >= factor:
-            return f'{count / factor:.1f} {unit}'
-    return f'{count} bytes'

@@ -58,7 +58,7 @@ INFO_KEYS = frozenset({
     'video_files_size_in_mb', 'fps', 'splits', 'data_path', 'video_path', 'features',
 })  # fmt: skip
 
-_REPO_ID = re.compile(r'[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?')
+_REPO_ID = re.compile(r'[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?', re.ASCII)
 _OLD = re.compile(r'_old\d*')
 _FILE = re.compile(r'chunk-(\d+)/file-(\d+)\.')
 
@@ -124,13 +124,23 @@ def resolve_root(root: str, repo_id: str) -> Path:
 
 
 def repo_id_problems(repo_id: str) -> list[str]:
-    """Say what is wrong with a repo_id; it must never lead outside its folder."""
-    if _REPO_ID.fullmatch(repo_id) and '..' not in repo_id and '--' not in repo_id:
-        return []
-    return [
-        f'repo_id is "{repo_id}"; it must look like user/name, with letters, digits, '
-        '"-", "_" and "."'
-    ]
+    """Say what is wrong with a repo_id, by the Hub's own rules; it never leads out of its folder.
+
+    Where huggingface_hub is not installed, which recording does not need, a part of them counts.
+    """
+    try:
+        # Imported when asked: most commands never ask.
+        from huggingface_hub.utils import HFValidationError, validate_repo_id
+    except ImportError:
+        plain = _REPO_ID.fullmatch(repo_id) and '..' not in repo_id and '--' not in repo_id
+        why = '' if plain else 'letters, digits, "-", "_" and "." are allowed'
+    else:
+        try:
+            validate_repo_id(repo_id)
+            why = ''
+        except HFValidationError as error:
+            why = str(error).removesuffix('.')
+    return [f'repo_id is "{repo_id}"; it must look like user/name: {why}'] if why else []
 
 
 def recording_folder(root: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -165,10 +166,23 @@ def test_an_existing_folder_is_never_overwritten(tmp_path: Path, contract: Contr
     assert [p.name for p in (tmp_path / 'ds').iterdir()] == ['thesis.txt']
 
 
-@pytest.mark.parametrize('repo_id', ['', 'a b', '../x', 'a/../b', '/etc', 'a/b/c', 'a/'])
-def test_a_repo_id_leads_nowhere_else(repo_id: str) -> None:
+@pytest.mark.parametrize('with_hub', [True, False])
+@pytest.mark.parametrize(
+    'repo_id', ['', 'a b', '../x', 'a/../b', '/etc', 'a/b/c', 'a/', 'a--b/c', 'ä/b', '.a/b']
+)
+def test_a_repo_id_leads_nowhere_else(
+    repo_id: str, with_hub: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_hub:
+        monkeypatch.setitem(sys.modules, 'huggingface_hub.utils', None)
     assert layout.repo_id_problems(repo_id)
     assert not layout.repo_id_problems('user/so101_pick-2.v1')
+
+
+@pytest.mark.parametrize('repo_id', ['me/x.git', 'me/x.', 'me/-x', f'me/{"x" * 97}'])
+def test_a_name_that_the_hub_refuses_is_refused_before_recording(repo_id: str) -> None:
+    (problem,) = layout.repo_id_problems(repo_id)
+    assert repo_id in problem
 
 
 def damage_info(root: Path, **values: object) -> None:
