@@ -7,6 +7,8 @@ Ours: + and - mark the take as success or failure, u takes the last save back, p
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Mapping
 
 from recorder_node.session import PUSH, Event, State
@@ -26,14 +28,49 @@ _KEYS = {
 _STARTABLE = (State.IDLE.value, State.RESET.value)
 
 
-def split_keys(text: str) -> list[str]:
-    """Split what a terminal sent at once into keys; an escape sequence is one key."""
-    keys = []
-    while text:
-        length = 3 if text.startswith(('\x1b[', '\x1bO')) and len(text) >= 3 else 1
-        keys.append(text[:length])
-        text = text[length:]
-    return keys
+# A whole sequence; ESC before one is the Alt key, which changes its meaning to none here.
+_SEQUENCE = re.compile('\x1b+(?:\\[[0-?]*[ -/]*[@-~]|O.|[^\x1b\\[O])', re.DOTALL)
+# What a whole sequence may still begin with.
+_BEGINNING = re.compile('\x1b+(?:\\[[0-?]*[ -/]*|O)?')
+# An arrow key's bytes may come apart on a slow line; a person's next key comes later than this.
+ESCAPE_WAIT_S = 0.4
+
+
+class Keys:
+    """Tells keys apart in what a terminal sends, however it is cut.
+
+    The Esc key sends the byte that an arrow key begins with, so it is known only when nothing
+    has followed for `ESCAPE_WAIT_S`.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder('utf-8')('ignore')
+        self._text = ''
+        self._since_s = 0.0
+
+    def feed(self, data: bytes, now_s: float) -> list[str]:
+        """Take bytes, or none, at a steady time; return the keys that are complete."""
+        if data:
+            self._text += self._decoder.decode(data)
+            self._since_s = now_s
+        keys = []
+        while self._text:
+            if not self._text.startswith('\x1b'):
+                keys.append(self._text[0])
+                self._text = self._text[1:]
+            elif whole := _SEQUENCE.match(self._text):
+                keys.append(whole[0])
+                self._text = self._text[whole.end() :]
+            elif _BEGINNING.fullmatch(self._text):
+                if now_s - self._since_s < ESCAPE_WAIT_S:
+                    break
+                # Of a sequence that was lost on the way nothing is a key.
+                if not self._text.strip('\x1b'):
+                    keys.append('\x1b')
+                self._text = ''
+            else:
+                self._text = self._text[1:].lstrip('\x1b')
+        return keys
 
 
 _COMMANDS = {

@@ -85,13 +85,15 @@ class _Session:
 
     def node(self, entry: NodePlan) -> Node:
         """Return the action that starts one planned node."""
+        # Launch can be killed, and nobody else ends what it has started.
+        parameters = {**entry.parameters, 'end_with_parent': True}
         return Node(
             package='recorder',
             executable=entry.executable,
             name=entry.name,
             namespace=entry.namespace or None,
             output='screen',
-            parameters=[{name: _typed(value) for name, value in entry.parameters.items()}],
+            parameters=[{name: _typed(value) for name, value in parameters.items()}],
             sigterm_timeout=STOP_TIMEOUT_S,
             sigkill_timeout=STOP_TIMEOUT_S,
             on_exit=lambda event, context: self._on_exit(entry, event),

@@ -3,5 +3,5 @@
 import os
 
 PARENT_PID = os.getppid()
-"""Who started this process. A node ends when that process does, so this is asked here, before
-anything slow is imported: a parent that dies meanwhile would not be noticed any more."""
+"""Who started this process. With `end_with_parent` a node ends when that process does, so this is
+asked here, before anything slow is imported: a parent that dies meanwhile would go unnoticed."""

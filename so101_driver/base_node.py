@@ -7,6 +7,7 @@ order while its publishers still work.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -28,13 +29,24 @@ from rclpy.signals import SignalHandlerOptions
 
 from so101_driver import PARENT_PID
 from so101_driver.errors import ConfigError, DriverError
-from so101_driver.parameters import Spec, build, table
+from so101_driver.parameters import Spec, build, param, table
 
 ConfigT = TypeVar('ConfigT')
 
 EXIT_CONFIG = 2
 _INT64_MAX = 2**63 - 1
 _PARENT_CHECK_S = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class ProcessConfig:
+    """What every node can be told about its process."""
+
+    end_with_parent: bool = param(
+        False,
+        'end when the process that started this one does; launch files set it, since launch can '
+        'be killed. A supervisor whose starting process ends at once wants false',
+    )
 
 
 class ClosingNode(Protocol):
@@ -121,15 +133,28 @@ def create_steady_timer(
     node.create_timer(period_s, callback, callback_group=callback_group, clock=steady)
 
 
+def stop_signals() -> list[int]:
+    """Return the signals that ask for an orderly end.
+
+    SIGHUP tells that the terminal is gone; started under nohup it is ignored and stays so. An
+    ignored SIGINT is what a script gives to its background jobs, and no wish of anybody.
+    """
+    hung_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hung_up]
+
+
 def run(
     make_node: Callable[[Stop], ClosingNode],
     argv: list[str] | None = None,
     threads: int = 1,
 ) -> int:
-    """Run one node until a signal, its parent's death or its own `Stop`; return the exit code.
+    """Run one node until a signal or its own `Stop`, or its parent's death where that is wanted.
 
     `make_node` gets the `Stop` to end the process by itself. A `DriverError` while it is made
     is printed as one message and gives exit code 2.
+
+    Returns:
+        The exit code.
     """
     stop = Stop()
     rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
@@ -137,16 +162,17 @@ def run(
     def on_signal(number: int, _frame: FrameType | None) -> None:
         stop(signal.Signals(number).name)
 
-    previous = {n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, on_signal) for number in stop_signals()}
     node: ClosingNode | None = None
     executor: Executor | None = None
     try:
         node = make_node(stop)
+        process = declare(node, ProcessConfig)
         executor = SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(threads)
         executor.add_node(node)
         while not stop.is_set():
             executor.spin_once(timeout_sec=_PARENT_CHECK_S)
-            if os.getppid() != PARENT_PID:
+            if process.end_with_parent and os.getppid() != PARENT_PID:
                 stop('the parent process ended')
     except ConfigError as error:
         print('refused to start:', file=sys.stderr)
@@ -173,5 +199,5 @@ def run(
             node.destroy_node()
         rclpy.try_shutdown()
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler or signal.SIG_DFL)
     return stop.exit_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,10 @@ from recorder_node.streams import Sample, StreamBuffer
 
 # Before anything imports rclpy; scripts/test sets it too, so that child processes agree.
 os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
+
+# A script's background jobs begin with SIGINT ignored, and children inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no reason to fail.
 settings.register_profile('busy', deadline=None, suppress_health_check=[HealthCheck.too_slow])

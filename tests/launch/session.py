@@ -10,15 +10,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import wait_until
 
 PATH = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
 ROS2 = shutil.which('ros2', path=PATH) or 'ros2'
 LAUNCH_TIMEOUT_S = 120.0
+_MARK = 'RECORDER_TEST_LAUNCH'
 _STARTED = re.compile(r'\[(\w+)-\d+\]: process started with pid \[(\d+)\]')
 _domains = itertools.count(int(os.environ.get('ROS_DOMAIN_ID', '1')))
 
@@ -38,7 +40,7 @@ class Launch:
 
     def __init__(
         self, folder: Path, file: str = 'teleop_record.launch.py', domain: int | None = None,
-        **arguments: object,
+        wrapper: Sequence[str] = (), popen: Mapping[str, Any] | None = None, **arguments: object,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.root = folder / 'ds'
@@ -49,13 +51,14 @@ class Launch:
             'num_episodes': 1, 'episode_time_s': 3.0, 'reset_time_s': 1.0, **arguments,
         }  # fmt: skip
         command = [
-            ROS2, 'launch', 'recorder', file,
+            *wrapper, ROS2, 'launch', 'recorder', file,
             *(f'{name}:={value}' for name, value in values.items() if value is not None),
         ]  # fmt: skip
         with self.log_path.open('w') as log:
+            options: dict[str, Any] = {'stdin': subprocess.DEVNULL, **(popen or {})}
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                cwd=folder, env=environment(self.domain), start_new_session=True,
+                command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True,
+                env={**environment(self.domain), _MARK: str(self.log_path)}, **options,
             )  # fmt: skip
 
     @property
@@ -70,6 +73,18 @@ class Launch:
     def all_pids(self) -> list[int]:
         """Return every node's process id."""
         return [int(pid) for _, pid in _STARTED.findall(self.log)]
+
+    def processes(self) -> dict[int, str]:
+        """Return everything that came of this launch and still runs: its state by process id."""
+        mark = f'{_MARK}={self.log_path}'.encode()
+        found = {}
+        for folder in Path('/proc').iterdir():
+            try:
+                if folder.name.isdecimal() and mark in (folder / 'environ').read_bytes():
+                    found[int(folder.name)] = (folder / 'stat').read_text().rsplit(')', 1)[1][1]
+            except OSError:
+                continue  # ended meanwhile, or not ours
+        return {pid: state for pid, state in found.items() if state != 'Z'}
 
     def wait_for(self, text: str, timeout_s: float = 60.0) -> None:
         """Wait until it printed a text."""
@@ -112,7 +127,7 @@ class Launch:
 
     def close(self) -> None:
         """Leave nothing behind, however the test went."""
-        for pid in (self.process.pid, *self.all_pids()):
+        for pid in (self.process.pid, *self.all_pids(), *self.processes()):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -130,7 +145,7 @@ def alive(pid: int) -> bool:
 
 
 @contextmanager
-def launched(folder: Path, **arguments: object) -> Iterator[Launch]:
+def launched(folder: Path, **arguments: Any) -> Iterator[Launch]:
     """Start a launch file and make sure that it is gone afterwards."""
     session = Launch(folder, **arguments)
     try:

@@ -180,14 +180,17 @@ def test_killed_follower_holds_and_comes_back_without_a_jump(bench: Bench, watch
     assert np.abs(positions - before).max() < 0.02
 
 
-def test_death_of_the_parent_releases_the_arm(processes: Any, tmp_path: Path, watcher: Any) -> None:
+@pytest.mark.parametrize('end_with_parent', [True, False])
+def test_death_of_the_parent_ends_the_node_where_that_is_wanted(
+    processes: Any, tmp_path: Path, watcher: Any, end_with_parent: bool
+) -> None:
     ports = (tmp_path / 'follower', tmp_path / 'leader')
     processes.start('simulator_node', follower_port=ports[0], leader_port=ports[1])
     states = watcher.watch(JointState, '/follower/joint_states')
     arguments = [
         sys.executable, '-m', 'so101_driver.follower_node', '--ros-args',
         '-p', f'port:={ports[0]}', '-p', f'calibration:={SIM / "follower.json"}',
-        '-p', 'port_wait_s:=10.0',
+        '-p', 'port_wait_s:=10.0', '-p', f'end_with_parent:={end_with_parent}',
     ]  # fmt: skip
     parent = subprocess.Popen(
         [
@@ -216,6 +219,11 @@ def test_death_of_the_parent_releases_the_arm(processes: Any, tmp_path: Path, wa
         stat = Path(f'/proc/{child}/stat').read_text()
         return stat.rsplit(')', 1)[1].split()[0] == 'Z'
 
+    if not end_with_parent:
+        # A supervisor that forks twice leaves its nodes without the parent that started them.
+        states.clear()
+        watcher.until(lambda: len(states) > 100)
+        os.kill(child, signal.SIGHUP)
     watcher.until(gone)
     assert torque(ports[0]) == [0] * 6
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import itertools
 
-from recorder_node.console import command_for, split_keys, status_line
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder_node.console import ESCAPE_WAIT_S, Keys, command_for, status_line
 from recorder_node.session import Event
 
 
@@ -33,8 +37,40 @@ def test_keys_are_lerobots(key: str, state: str, event: Event | None) -> None:
     assert command_for(key, state) == (event and event.value)
 
 
+def read(chunks: list[bytes], wait_s: float = 0.05) -> list[str]:
+    """Return the keys in chunks that arrive one after another, and then nothing more."""
+    keys = Keys()
+    found = [key for n, chunk in enumerate(chunks) for key in keys.feed(chunk, n * wait_s)]
+    return found + keys.feed(b'', 100.0)
+
+
 def test_keys_typed_at_once_are_told_apart() -> None:
-    assert split_keys('n\x1b[Cq\x1b') == ['n', '\x1b[C', 'q', '\x1b']
+    assert read([b'n\x1b[Cq\x1b']) == ['n', '\x1b[C', 'q', '\x1b']
+
+
+@given(st.data())
+def test_a_key_is_the_same_however_its_bytes_are_cut(data: st.DataObject) -> None:
+    known = ['n', '\x1b[C', '\x1bOD', '\x1b[1;5C', '\x1b[3~', 'é', '+', '\x1bq', '\x1b\x1b[C']
+    wanted = data.draw(st.lists(st.sampled_from(known), min_size=1))
+    text = ''.join(wanted).encode()
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(text)))))
+    pieces = [text[a:b] for a, b in itertools.pairwise([0, *cuts, len(text)])]
+    assert read(pieces) == wanted
+
+
+def test_escape_alone_is_a_key_only_when_nothing_follows() -> None:
+    keys = Keys()
+    assert keys.feed(b'\x1b', 0.0) == []
+    assert keys.feed(b'', 0.1) == []
+    assert keys.feed(b'[C', 0.2) == ['\x1b[C']
+    assert keys.feed(b'\x1b', 1.0) == []
+    assert keys.feed(b'', 1.1 + ESCAPE_WAIT_S) == ['\x1b']
+    assert keys.feed(b'n', 2.0) == ['n']
+
+
+@pytest.mark.parametrize('key', ['\x1bq', '\x1b\x1b[C', '\x1b[1;5C', '\x1b[3~', '\x1b['])
+def test_other_sequences_command_nothing(key: str) -> None:
+    assert not any(command_for(found, 'RECORDING') for found in read([key.encode()]))
 
 
 def test_the_line_shows_what_matters_and_fits() -> None:
