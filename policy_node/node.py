@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,7 @@ _HISTORY_S = 1.0
 _REFRESH_S = 0.2
 _DIAGNOSTICS_S = 1.0
 _CLOSE_S = 2.0
+_ANSWER_S = 2.0
 _STATUS = '/recorder/status'
 _COMMAND = '/recorder/command'
 
@@ -81,7 +84,8 @@ class PolicyNode(Node):
 
     def _make_interfaces(self) -> None:
         services = ReentrantCallbackGroup()
-        for name, serve in (('start', self._start), ('stop', self._halt), ('reset', self._reset)):
+        words = (('start', self._start_on_request), ('stop', self._halt), ('reset', self._reset))
+        for name, serve in words:
             self.create_service(Trigger, f'~/{name}', _answering(serve), callback_group=services)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._faults = self.create_publisher(String, _COMMAND, 10)
@@ -132,18 +136,35 @@ class PolicyNode(Node):
             return
         self._episode = episode
         if state == State.RECORDING.value:
-            self._start()
+            self._start(self._on_switched)
         elif before == State.RECORDING.value:
             self._halt()
 
-    def _start(self) -> str:
+    def _start(self, answered: Callable[[str], None]) -> None:
+        """Begin at once; a follower that refuses to obey tells so a moment later."""
         if self._commands is None:
             raise PolicyError('not ready: something cannot be seen yet')
-        self._source.choose('policy')
         self._runner.start()
         self._reason = ''
+        self._source.choose('policy', answered)
         self.get_logger().info('the policy drives the arm')
+
+    def _start_on_request(self) -> str:
+        answers: SimpleQueue[str] = SimpleQueue()
+        self._start(answers.put)
+        try:
+            refusal = answers.get(timeout=_ANSWER_S)
+        except Empty:
+            return 'started; the follower has not answered yet'
+        self._on_switched(refusal)
+        if refusal:
+            raise PolicyError(refusal)
         return 'started'
+
+    def _on_switched(self, refusal: str) -> None:
+        if refusal and self._runner.running:
+            self._runner.stop()
+            self._on_failed(refusal)
 
     def _halt(self) -> str:
         if self._runner.running:

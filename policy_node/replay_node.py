@@ -20,6 +20,7 @@ from so101_driver.units import DEGREES, MODES
 _TOPIC = '/policy/joint_commands'
 _READY_S = 20.0
 _CHECK_S = 0.1
+EXIT_REFUSED = 1
 EXIT_NO_FOLLOWER = 3
 
 
@@ -54,10 +55,15 @@ class ReplayNode(Node):
                 self._stop('no follower', EXIT_NO_FOLLOWER)
             return
         self._is_ready = True
-        self._source.choose('policy')
+        self._source.choose('policy', self._on_switched)
         rows, fps = len(self._replay.actions_rad), self._replay.fps
         self.get_logger().info(f'replaying {rows} actions at {fps} per second')
         create_steady_timer(self, 1.0 / fps, self._send, MutuallyExclusiveCallbackGroup())
+
+    def _on_switched(self, refusal: str) -> None:
+        if refusal:
+            self.get_logger().error(refusal)
+            self._stop('refused', EXIT_REFUSED)
 
     def _send(self) -> None:
         if self._stop.is_set() or self._next >= len(self._replay.actions_rad):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from so101_driver.units import DEGREES, MODES, RANGE_M100_100, unit_size_rad, un
 # Relative: in a namespace they are the leader and the policy of the same namespace.
 _LEADER_TOPIC = 'leader/joint_commands'
 _POLICY_TOPIC = 'policy/joint_commands'
+_TOPIC_NAME = re.compile('(~?/)?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*')
 DUTY = 'duty'
 CURRENT = 'current'
 EFFORTS = (DUTY, CURRENT)
@@ -211,9 +213,9 @@ class FollowerConfig(ArmConfig):
         elif self.active_source not in (*self.sources, NOBODY):
             found.append(f'active_source: "{self.active_source}" is not among sources')
         found += [
-            f'{name}_topic: the source "{name}" has no topic'
+            f'{name}_topic: "{self.topic(name)}" is no topic name (letters, digits, _ and /)'
             for name in self.sources
-            if not self.topic(name)
+            if not _TOPIC_NAME.fullmatch(self.topic(name))
         ]
         return found
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
@@ -61,13 +62,24 @@ class ArmNode(Node):
     def __init__(self, name: str, stop: Stop) -> None:
         super().__init__(name)
         self._stop = stop
+        self._arm: So101Arm | None = None
+        self._arm_thread: ArmThread | None = None
 
     def now_ns(self) -> int:
         """Return ROS time in integer nanoseconds."""
         return int(self.get_clock().now().nanoseconds)
 
+    @contextmanager
+    def released_on_error(self) -> Iterator[None]:
+        """Close the arm, torque rule included, when the rest of the node cannot be made."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
     def open_arm(self, config: ArmConfig, role: str) -> So101Arm:
-        """Check the calibration, wait for the port, connect.
+        """Check the calibration, wait for the port, connect; within `released_on_error`.
 
         Raises:
             DriverError: when the arm cannot be used, in words.
@@ -76,6 +88,8 @@ class ArmNode(Node):
         bus = ServoBus(config.port, config.baudrate, config.answer_timeout_s)
         arm = So101Arm(bus, found, config.options(role), self.now_ns)
         connect_within(arm, config.port_wait_s, self._stop.is_set)
+        # From here on it is ours to release; an arm that was refused is left as it was found.
+        self._arm = arm
         for warning in arm.warnings:
             self.get_logger().warning(warning)
         self.get_logger().info(f'{config.port}: connected, calibration {found.source}')
@@ -89,7 +103,7 @@ class ArmNode(Node):
         connected: Callable[[], None],
     ) -> ArmThread:
         """Offer diagnostics and begin to cycle."""
-        self._arm_thread = ArmThread(
+        self._arm_thread = thread = ArmThread(
             arm,
             config.rate_hz,
             cycle,
@@ -98,9 +112,9 @@ class ArmNode(Node):
             config.control_niceness,
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', JOINT_QOS)
-        create_steady_timer(self, _DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
-        self._arm_thread.start()
-        return self._arm_thread
+        create_steady_timer(self, _DIAGNOSTICS_PERIOD_S, lambda: self._publish_diagnostics(thread))
+        thread.start()
+        return thread
 
     def answer_torque(
         self, request: SetBool.Request, response: SetBool.Response, action: Callable[[bool], str]
@@ -120,7 +134,7 @@ class ArmNode(Node):
 
     def state_text(self) -> str:
         """Return one line for diagnostics; nodes with more to say override it."""
-        return str(self._arm_thread.arm.state.value)
+        return str(self._arm.state.value) if self._arm else ''
 
     def details(self) -> Mapping[str, object]:
         """Return more key/value pairs for diagnostics."""
@@ -129,7 +143,10 @@ class ArmNode(Node):
     def close(self) -> None:
         """Stop cycling, apply the torque rule, close the port."""
         try:
-            self._arm_thread.close()
+            if self._arm_thread is not None:
+                self._arm_thread.close()
+            elif self._arm is not None:
+                self._arm.close()
         except LinkError as error:
             # The whole bench may be going down; nothing more can be done for the arm from here.
             self.get_logger().warning(f'{error}; the motors were not released')
@@ -138,14 +155,15 @@ class ArmNode(Node):
             self._stop.exit_code = self._stop.exit_code or 1
 
     def _attempt(self, action: Callable[[], str]) -> tuple[bool, str]:
+        if self._arm_thread is None:
+            return False, 'the arm is not ready yet'
         try:
             return True, self._arm_thread.call(action)
         except (DriverError, TimeoutError) as error:
-            return False, str(error) or 'the arm does not respond'
+            return False, str(error)
 
-    def _publish_diagnostics(self) -> None:
+    def _publish_diagnostics(self, thread: ArmThread) -> None:
         name = self.get_fully_qualified_name().lstrip('/')
-        thread = self._arm_thread
         message = DiagnosticArray()
         message.status = arm_statuses(name, thread, self.state_text(), self.details())
         message.header.stamp = self.get_clock().now().to_msg()

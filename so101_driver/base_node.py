@@ -21,7 +21,7 @@ import rclpy
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.callback_groups import CallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
+from rclpy.exceptions import NameValidationException, ParameterException
 from rclpy.executors import Executor, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -49,6 +49,13 @@ class ProcessConfig:
     )
 
 
+class Log(Protocol):
+    """A logger, of which one word is needed."""
+
+    def info(self, message: str) -> object:
+        """Write a line."""
+
+
 class ClosingNode(Protocol):
     """A node that can be closed in its own order, more than once."""
 
@@ -57,6 +64,9 @@ class ClosingNode(Protocol):
 
     def destroy_node(self) -> None:
         """Release the ROS entities."""
+
+    def get_logger(self) -> Log:
+        """Return where lines for people go."""
 
 
 class Stop:
@@ -174,12 +184,13 @@ def run(
             executor.spin_once(timeout_sec=_PARENT_CHECK_S)
             if process.end_with_parent and os.getppid() != PARENT_PID:
                 stop('the parent process ended')
+        node.get_logger().info(f'ending: {stop.reason}')
     except ConfigError as error:
         print('refused to start:', file=sys.stderr)
         for problem in error.problems:
             print(f'  - {problem}', file=sys.stderr)
         stop('configuration', EXIT_CONFIG)
-    except DriverError as error:
+    except (DriverError, NameValidationException) as error:
         print(f'refused to start: {error}', file=sys.stderr)
         stop('start', EXIT_CONFIG)
     except Exception:

@@ -134,20 +134,30 @@ class CommandSources:
         self._lock = threading.Lock()
         self.select(active)
 
-    def select(self, source: str) -> None:
-        """Obey another source from now on; only commands that come after this count.
+    def check(self, source: str) -> None:
+        """Refuse a source that is not there.
 
         Raises:
-            ConfigError: when there is no such source.
+            ConfigError: naming those that are.
         """
         known = (*self.names, NOBODY)
         if source not in known:
             raise ConfigError([f'no command source "{source}" (one of {", ".join(known)})'])
+
+    def select(self, source: str) -> None:
+        """Obey another source from now on; what it sent before the last step does not count.
+
+        Raises:
+            ConfigError: when there is no such source.
+        """
+        self.check(source)
         with self._lock:
             if source != self.active:
                 self.active = source
-                self._latest.pop(source, None)
                 self._offset = None
+                latest = self._latest.get(source)
+                if latest is not None and latest.received_ns < (self._last_step_ns or 0):
+                    del self._latest[source]
 
     def offer(self, source: str, positions_rad: FloatArray, stamp_ns: int, now_ns: int) -> str:
         """Take a request; return why it is refused, or an empty string.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotInTime
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from so101_driver.arm import ArmState, So101Arm
 from so101_driver.arm_reading import ArmReading
-from so101_driver.errors import DriverError, LinkError
+from so101_driver.errors import DriverError, LinkError, NotActiveError
 from so101_driver.pacing import Grid
 from so101_driver.priority import favour_thread
 
@@ -79,13 +80,23 @@ class ArmThread:
     def call(self, action: Callable[[], ResultT], timeout_s: float = 5.0) -> ResultT:
         """Run an action on the arm between two cycles and return its result.
 
+        An action that was not begun in time is never carried out.
+
         Raises:
             DriverError: what the action raised.
-            TimeoutError: when the thread did not come to it in time.
+            TimeoutError: when the thread did not come to it in time, or does not come back from it.
         """
         future: Future[object] = Future()
         self._requests.put((action, future))
-        return future.result(timeout_s)  # type: ignore[return-value]
+        try:
+            return future.result(timeout_s)  # type: ignore[return-value]
+        except NotInTime:
+            if future.cancel():
+                raise TimeoutError('not done: the arm is busy or does not respond') from None
+        try:
+            return future.result(timeout_s)  # type: ignore[return-value]
+        except NotInTime:
+            raise TimeoutError('begun, but the arm has not answered yet') from None
 
     def close(self) -> None:
         """Stop cycling and close the arm, torque rule included; closing twice is fine.
@@ -96,6 +107,8 @@ class ArmThread:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(_JOIN_TIMEOUT_S)
+        for _, future in self._waiting():
+            future.set_exception(NotActiveError('not done: the node is ending'))
         self.arm.close()
 
     def _run(self) -> None:
@@ -179,15 +192,21 @@ class ArmThread:
         return True
 
     def _serve_requests(self) -> None:
+        for action, future in self._waiting():
+            try:
+                future.set_result(action())
+            except Exception as error:  # handed to the caller, whoever that is
+                future.set_exception(error)
+
+    def _waiting(self) -> Iterator[tuple[Callable[[], object], Future[object]]]:
+        """Take out the requests whose callers still wait."""
         while True:
             try:
                 action, future = self._requests.get_nowait()
             except Empty:
                 return
-            try:
-                future.set_result(action())
-            except Exception as error:  # handed to the caller, whoever that is
-                future.set_exception(error)
+            if future.set_running_or_notify_cancel():
+                yield action, future
 
     def _say(self, problem: str) -> None:
         """Report a problem when it begins or changes, not each time it lasts."""

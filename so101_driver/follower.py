@@ -36,6 +36,7 @@ class Follower:
         clock_ns: The clock of commands' stamps.
         home: The way to the home pose, for `go_home`.
         powers_up: Power the motors again after the arm lost its supply.
+        active_source: Asked in each cycle for the source to obey; without it the sources decide.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Follower:
         clock_ns: Callable[[], int],
         home: HomeMotion | None = None,
         powers_up: bool = False,
+        active_source: Callable[[], str] | None = None,
     ) -> None:
         self.arm = arm
         self.sources = sources
@@ -56,6 +58,7 @@ class Follower:
         self._clock_ns = clock_ns
         self._home = home
         self._powers_up = powers_up
+        self._active_source = active_source
         self._wants_reset = True
 
     def cycle(self, reading: ArmReading) -> None:
@@ -65,6 +68,8 @@ class Follower:
         stamp, nor acted upon: the servos hold, and goals do not run ahead of a silent arm.
         A tripped joint keeps its pose until its fault is cleared; the others go on.
         """
+        if self._active_source is not None:
+            self.sources.select(self._active_source())
         if reading.missing:
             return
         self._output.joint_states(reading)

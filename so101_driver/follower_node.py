@@ -19,7 +19,7 @@ from so101_driver.arm_reading import ArmReading
 from so101_driver.arm_setup import FOLLOWER
 from so101_driver.base_node import Stop, declare, run
 from so101_driver.commands import CommandSources, in_joint_order
-from so101_driver.errors import ConfigError, DriverError
+from so101_driver.errors import ConfigError
 from so101_driver.follower import Follower
 from so101_driver.gripper import GripperRelief
 
@@ -29,31 +29,27 @@ class FollowerNode(ArmNode):
 
     def __init__(self, stop: Stop) -> None:
         super().__init__('follower', stop)
-        config = declare(self, FollowerConfig)
+        self._config = config = declare(self, FollowerConfig)
         self._states = self.create_publisher(JointState, '~/joint_states', JOINT_QOS)
         self._applied = self.create_publisher(JointState, '~/applied_commands', JOINT_QOS)
+        with self.released_on_error():
+            self._start(config)
+
+    def _start(self, config: FollowerConfig) -> None:
         arm = self.open_arm(config, FOLLOWER)
         self._sources = CommandSources(
             config.sources, config.active_source, config.limits(arm.calibration)
         )
-        relief = GripperRelief(config.gripper_relief_duty, config.gripper_relief_after_s)
-        self._config = config
         self._follower = Follower(
             arm,
             self._sources,
-            relief,
+            GripperRelief(config.gripper_relief_duty, config.gripper_relief_after_s),
             self,
             self.now_ns,
             config.home_motion(arm.calibration),
             config.torque_on_reconnect,
+            self._active_source,
         )
-        try:
-            if config.torque_on_start and arm.state is not ArmState.ACTIVE:
-                arm.enable()
-        except DriverError:
-            arm.close()
-            raise
-        self.start_thread(arm, config, self._follower.cycle, self._follower.connected)
         self.add_on_set_parameters_callback(self._on_parameters)
         for source in config.sources:
             self.create_subscription(
@@ -62,6 +58,9 @@ class FollowerNode(ArmNode):
         self.create_service(SetBool, '~/set_torque', self._on_set_torque)
         self.create_service(Trigger, '~/clear_fault', self._on_clear_fault)
         self.create_service(Trigger, '~/home', self._on_home)
+        if config.torque_on_start and arm.state is not ArmState.ACTIVE:
+            arm.enable()
+        self.start_thread(arm, config, self._follower.cycle, self._follower.connected)
 
     def joint_states(self, reading: ArmReading) -> None:
         """Publish a reading; called from the arm's thread."""
@@ -97,14 +96,21 @@ class FollowerNode(ArmNode):
             self.get_logger().warning(f'command refused: {reason}', throttle_duration_sec=5.0)
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        """Only look: another callback may still refuse what this one lets pass."""
         for parameter in parameters:
             if parameter.name == 'active_source':
                 try:
-                    self._sources.select(str(parameter.value))
+                    self._sources.check(str(parameter.value))
                 except ConfigError as error:
                     return SetParametersResult(successful=False, reason=str(error))
-                self.get_logger().info(f'obeying "{parameter.value}"')
         return SetParametersResult(successful=True)
+
+    def _active_source(self) -> str:
+        """Return what the parameter is now; called from the arm's thread in each cycle."""
+        source = str(self.get_parameter('active_source').value)
+        if source != self._sources.active:
+            self.get_logger().info(f'obeying "{source}"')
+        return source
 
     def _on_set_torque(
         self, request: SetBool.Request, response: SetBool.Response

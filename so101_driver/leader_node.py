@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool
@@ -29,38 +30,41 @@ class LeaderNode(ArmNode):
         self._config = config = declare(self, LeaderConfig)
         self._states = self.create_publisher(JointState, '~/joint_states', JOINT_QOS)
         self._commands = self.create_publisher(JointState, '~/joint_commands', JOINT_QOS)
-        arm = self.open_arm(config, LEADER)
-        spring = None
-        if config.gripper_spring:
-            spring = GripperSpring(config.gripper_spring_open, config.gripper_spring_duty)
-        self._leader = Leader(arm, spring, lambda text: self.get_logger().warning(text))
-        try:
-            self._leader.relax()
-        except DriverError:
-            arm.close()
-            raise
-        self._thread = self.start_thread(arm, config, self._cycle, self._leader.relax)
-        self.create_service(SetBool, '~/set_torque', self._on_set_torque)
+        self._leader: Leader | None = None
+        with self.released_on_error():
+            arm = self.open_arm(config, LEADER)
+            spring = None
+            if config.gripper_spring:
+                spring = GripperSpring(config.gripper_spring_open, config.gripper_spring_duty)
+            self._leader = leader = Leader(
+                arm, spring, lambda text: self.get_logger().warning(text)
+            )
+            self.create_service(SetBool, '~/set_torque', partial(self._on_set_torque, leader))
+            leader.relax()
+            self.start_thread(arm, config, partial(self._cycle, leader), leader.relax)
 
     def close(self) -> None:
         """Release the spring between two cycles, then stop as every arm does."""
         try:
-            self._thread.call(self._leader.close, timeout_s=1.0)
+            if self._arm_thread is not None and self._leader is not None:
+                self._arm_thread.call(self._leader.close, timeout_s=1.0)
+            elif self._leader is not None:
+                self._leader.close()
         except (DriverError, TimeoutError) as error:
             self.get_logger().warning(f'the spring was not released: {error}')
         super().close()
 
-    def _cycle(self, reading: ArmReading) -> None:
+    def _cycle(self, leader: Leader, reading: ArmReading) -> None:
         if reading.missing:
             return
         self._states.publish(state_message(reading, self._config))
-        if self._leader.commands:
+        if leader.commands:
             self._commands.publish(joint_message(reading.positions_rad, reading.stamp_ns))
 
     def _on_set_torque(
-        self, request: SetBool.Request, response: SetBool.Response
+        self, leader: Leader, request: SetBool.Request, response: SetBool.Response
     ) -> SetBool.Response:
-        return self.answer_torque(request, response, self._leader.set_torque)
+        return self.answer_torque(request, response, leader.set_torque)
 
 
 def main(args: list[str] | None = None) -> int:

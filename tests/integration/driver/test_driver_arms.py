@@ -24,6 +24,7 @@ from so101_driver.bus import ServoBus
 from so101_driver.joints import JOINTS
 from so101_driver.registers import Register
 from so101_driver.simulator.operator import PickAndPlace
+from tests.conftest import wait_until
 
 SIM = Path(__file__).parents[3] / 'config' / 'sim'
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -192,17 +193,19 @@ def test_death_of_the_parent_ends_the_node_where_that_is_wanted(
         '-p', f'port:={ports[0]}', '-p', f'calibration:={SIM / "follower.json"}',
         '-p', 'port_wait_s:=10.0', '-p', f'end_with_parent:={end_with_parent}',
     ]  # fmt: skip
-    parent = subprocess.Popen(
-        [
-            sys.executable,
-            '-c',
-            'import subprocess, sys; child = subprocess.Popen(sys.argv[1:]); '
-            'print(child.pid, flush=True); child.wait()',
-            *arguments,
-        ],
-        stdout=subprocess.PIPE,
-        cwd=SIM.parents[1],
-    )
+    with (tmp_path / 'log').open('w') as log:
+        parent = subprocess.Popen(
+            [
+                sys.executable,
+                '-c',
+                'import subprocess, sys; child = subprocess.Popen(sys.argv[1:]); '
+                'print(child.pid, flush=True); child.wait()',
+                *arguments,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=SIM.parents[1],
+        )
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
     watcher.until(lambda: states)
@@ -225,7 +228,46 @@ def test_death_of_the_parent_ends_the_node_where_that_is_wanted(
         watcher.until(lambda: len(states) > 100)
         os.kill(child, signal.SIGHUP)
     watcher.until(gone)
+    reason = 'the parent process ended' if end_with_parent else 'SIGHUP'
+    assert f'ending: {reason}' in (tmp_path / 'log').read_text()
     assert torque(ports[0]) == [0] * 6
+
+
+# The last thing that the constructor does after the motors were powered fails.
+FAILS_LATE = """
+import importlib, sys
+from so101_driver.arm_node import ArmNode
+from so101_driver.registers import Register
+
+def start_thread(self, arm, *_):
+    arm.enable()
+    print('was powered:', [arm.bus.read(i, Register.TORQUE_ENABLE) for i in range(1, 7)])
+    raise RuntimeError('the last step failed')
+
+ArmNode.start_thread = start_thread
+module = importlib.import_module(f'so101_driver.{sys.argv.pop(1)}_node')
+sys.exit(module.main(sys.argv))
+"""
+
+
+@pytest.mark.parametrize('name', ['follower', 'leader'])
+def test_an_arm_whose_node_cannot_be_made_is_released(
+    processes: Any, tmp_path: Path, name: str
+) -> None:
+    ports = {role: tmp_path / role for role in ('follower', 'leader')}
+    processes.start('simulator_node', follower_port=ports['follower'], leader_port=ports['leader'])
+    wait_until(ports[name].exists)
+    child = subprocess.run(
+        [
+            sys.executable, '-c', FAILS_LATE, name, '--ros-args', '-p', f'port:={ports[name]}',
+            '-p', f'calibration:={SIM / f"{name}.json"}', '-p', 'port_wait_s:=10.0',
+        ],
+        capture_output=True, text=True, timeout=30, cwd=SIM.parents[1],
+    )  # fmt: skip
+    assert 'was powered: [1, 1, 1, 1, 1, 1]' in child.stdout, child.stderr
+    assert 'the last step failed' in child.stderr
+    assert child.returncode == 1
+    assert torque(ports[name]) == [0] * 6
 
 
 @pytest.mark.parametrize(
@@ -235,6 +277,7 @@ def test_death_of_the_parent_ends_the_node_where_that_is_wanted(
         ({'port': '/dev/no_such_port', 'calibration': SIM / 'follower.json'}, 'no such device'),
         ({'port': '/dev/null', 'id': 'nobody'}, 'no calibration file for follower "nobody"'),
         ({'port': '/dev/null', 'id': 'x', 'rate_hz': 0.5}, 'rate_hz: '),
+        ({'port': '/dev/null', 'id': 'x', 'leader_topic': 'a b'}, 'leader_topic: "a b"'),
     ],
 )
 def test_refused_start_says_why(

@@ -96,6 +96,19 @@ def test_change_of_source_ramps_and_ignores_the_other() -> None:
         bench.sources.select('joystick')
 
 
+def test_what_a_source_sent_since_the_last_step_counts_when_it_is_selected() -> None:
+    bench = Bench()
+    bench.offer('policy', 0.5)
+    bench.step()
+    bench.now_ns += 1
+    bench.sources.select('policy')
+    assert bench.step() == HOLD
+    bench.sources.select('leader')
+    bench.offer('policy', 0.5)
+    bench.sources.select('policy')
+    assert bench.step() == COMMAND
+
+
 def test_silence_holds_the_last_goal_and_return_ramps() -> None:
     bench = Bench(timeout_s=0.1)
     for _ in range(120):

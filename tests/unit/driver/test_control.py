@@ -1,5 +1,7 @@
 """The arm's thread and the follower's cycle: reconnects, bad packets, requests in between."""
 
+import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -103,6 +105,65 @@ def test_close_releases_the_motors(rig: Rig, simulated: SimulatedBus) -> None:
     rig.thread.close()
     assert not any(servo.is_powered for servo in simulated.servos.values())
     rig.thread.close()
+
+
+def test_a_request_that_timed_out_is_never_carried_out(rig: Rig) -> None:
+    rig.thread.call(lambda: rig.follower.set_torque(False))
+    free, busy = threading.Event(), threading.Event()
+
+    def block() -> None:
+        busy.set()
+        free.wait(20.0)
+
+    blocker = threading.Thread(target=rig.thread.call, args=(block, 20.0))
+    blocker.start()
+    assert busy.wait(20.0)
+    with pytest.raises(TimeoutError, match='not done'):
+        rig.thread.call(lambda: rig.follower.set_torque(True), timeout_s=0.05)
+    with pytest.raises(TimeoutError, match='not done'):
+        rig.thread.call(rig.arm.enable, timeout_s=0.0)
+    free.set()
+    blocker.join()
+    cycles = rig.thread.cycles
+    wait_until(lambda: rig.thread.cycles > cycles + 5)
+    assert rig.arm.state is ArmState.INACTIVE
+
+
+def test_a_request_that_was_begun_is_not_called_refused(rig: Rig) -> None:
+    def slow() -> str:
+        time.sleep(0.2)
+        return 'done'
+
+    assert rig.thread.call(slow, timeout_s=0.15) == 'done'
+    free = threading.Event()
+    with pytest.raises(TimeoutError, match='begun'):
+        rig.thread.call(lambda: free.wait(20.0), timeout_s=0.05)
+    free.set()
+
+
+def test_requests_left_at_the_end_are_answered(rig: Rig) -> None:
+    rig.thread.close()
+    caught: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            rig.thread.call(rig.arm.enable, timeout_s=20.0)
+        except NotActiveError as error:
+            caught.append(error)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    wait_until(lambda: rig.thread.close() or caught, what='an answer')
+    asker.join()
+
+
+def test_the_source_is_asked_for_in_each_cycle(rig: Rig) -> None:
+    wanted = ['leader']
+    rig.follower._active_source = lambda: wanted[0]
+    wait_until(lambda: rig.is_at(0.1))
+    wanted[0] = 'policy'
+    wait_until(lambda: rig.sources.active == 'policy')
+    wait_until(lambda: rig.ask(0.3, 'policy') or rig.output.states[-1].positions_rad[0] > 0.29)
 
 
 def test_connect_waits_for_the_port(simulated: SimulatedBus, rig: Rig) -> None:
