@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
@@ -19,10 +21,13 @@ from rclpy.executors import (
     MultiThreadedExecutor,
     SingleThreadedExecutor,
 )
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.signals import SignalHandlerOptions
 from rclpy.time import Time
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+ROSOUT = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 Spin = Callable[[Callable[[], Any]], Any]
 
 
@@ -89,8 +94,7 @@ def test_call_waits_for_a_spinning_thread(ros: Any, node: Any) -> None:
     assert executor.shutdown(5)
     thread.join(5)
     assert not thread.is_alive()
-    with pytest.raises(TimeoutError):
-        client.call(Trigger.Request(), timeout_sec=0.01)
+    assert client.call(Trigger.Request(), timeout_sec=0.01) is None
 
 
 def test_tasks_and_futures(ros: Any, node: Any) -> None:
@@ -127,7 +131,7 @@ SPINNER = """
 import sys
 import rclpy
 from rclpy.signals import SignalHandlerOptions
-rclpy.init(signal_handler_options=SignalHandlerOptions[sys.argv[1]])
+rclpy.init(signal_handler_options=getattr(SignalHandlerOptions, sys.argv[1]))
 node = rclpy.create_node('spinner')
 
 def ready():
@@ -150,7 +154,6 @@ rclpy.try_shutdown()
         ('ALL', signal.SIGINT, ['KeyboardInterrupt False\n']),
         # spin returns when a callback was running as the signal came.
         ('ALL', signal.SIGTERM, ['ExternalShutdownException False\n', 'returned False\n']),
-        ('NO', signal.SIGINT, ['KeyboardInterrupt True\n']),
     ],
 )
 def test_signals(process: Any, option: str, number: int, expected: list[str]) -> None:
@@ -159,6 +162,21 @@ def test_signals(process: Any, option: str, number: int, expected: list[str]) ->
     child.send_signal(number)
     assert child.communicate(timeout=10)[0] in expected
     assert child.returncode == 0
+
+
+def test_sigint_without_handlers_does_not_end_spin(process: Any) -> None:
+    child = process(SPINNER, 'NO')
+    assert child.stdout.readline() == 'ready\n'
+    child.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(1.5)
+
+
+def test_signal_options_are_attributes() -> None:
+    with pytest.raises(TypeError):
+        _ = SignalHandlerOptions['ALL']
+    assert SignalHandlerOptions.ALL != SignalHandlerOptions.NO
+    assert not hasattr(rclpy.qos, 'qos_profile_rosout_default')
 
 
 def test_idle_node_needs_no_cpu(ros: Any, node: Any) -> None:
@@ -202,12 +220,9 @@ def test_names_are_expanded_and_remapped(ros: Any) -> None:
 
 def test_log_lines_and_filters(node: Any, spin: Spin, capfd: pytest.CaptureFixture[str]) -> None:
     from rcl_interfaces.msg import Log
-    from rclpy.qos import qos_profile_rosout_default
 
     heard: list[str] = []
-    node.create_subscription(
-        Log, '/rosout', lambda m: heard.append(m.msg), qos_profile_rosout_default
-    )
+    node.create_subscription(Log, '/rosout', lambda m: heard.append(m.msg), ROSOUT)
     logger = node.get_logger()
     for i in range(3):
         logger.info(f'once {i}', once=True)

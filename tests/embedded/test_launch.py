@@ -12,13 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.embedded.runtime import EMBEDDED, ROS2, embedded_only
+
 NODE = """#!{python}
 import sys
 import rclpy
 from rclpy.executors import ExternalShutdownException
 rclpy.init()
 node = rclpy.create_node('talker', automatically_declare_parameters_from_overrides=True)
-values = {{name: p.value for name, p in node._parameters.items() if name != 'use_sim_time'}}
+own = ('use_sim_time', 'start_type_description_service')
+values = {{n: p.value for n, p in node.get_parameters_by_prefix('').items() if n not in own}}
+values = {{n: v.tolist() if hasattr(v, 'tolist') else v for n, v in sorted(values.items())}}
 
 
 def start():
@@ -65,10 +69,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     marker.touch()
     executable.write_text(NODE.format(python=sys.executable))
     executable.chmod(0o755)
-    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path))
+    known = os.environ.get('AMENT_PREFIX_PATH', '')
+    monkeypatch.setenv('AMENT_PREFIX_PATH', f'{tmp_path}:{known}'.rstrip(':'))
     monkeypatch.setenv('ROS_LOG_DIR', str(tmp_path / 'log'))
-    # A genuine ros2 on the path would take over; these tests are about the embedded one.
-    monkeypatch.setenv('PATH', '/usr/bin:/bin')
+    if EMBEDDED:
+        # A genuine ros2 on the path would take over.
+        monkeypatch.setenv('PATH', '/usr/bin:/bin')
     return share
 
 
@@ -78,7 +84,7 @@ def ros2() -> Ros2:
 
     def start(*words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, '-m', 'ros2cli.main', *words],
+            [*ROS2, *words],
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -132,8 +138,10 @@ def test_nodes_get_names_remappings_and_typed_parameters(ros2: Ros2, package: Pa
         'seconds:=20',
     )
     assert code == 0
-    assert "[talker-1] /outer/inner/one /out {'from_file': 1.5, 'plain': 20," in output
-    assert "'list': [1.0, 2.0], 'yes': True, 'typed': 20.0, 'text': 'yes'}" in output
+    assert (
+        "[talker-1] /outer/inner/one /out {'from_file': 1.5, 'list': [1.0, 2.0], 'plain': 20, "
+        "'text': 'yes', 'typed': 20.0, 'yes': True}"
+    ) in output
     assert re.search(r'\[INFO\] \[talker-1\]: process started with pid \[\d+\]', output)
     assert re.search(
         r'\[ERROR\] \[talker-1\]: process has died \[pid \d+, exit code 3, cmd ', output
@@ -257,7 +265,6 @@ def test_missing_things_are_named(ros2: Ros2, package: Path) -> None:
         (['run', 'nopkg', 'x'], "Package 'nopkg' not found"),
         (['run', 'demo', 'x'], 'No executable found'),
         (['pkg', 'prefix', 'nopkg'], 'Package not found'),
-        (['daemon', 'status'], "'ros2 daemon' is not part of the embedded"),
     ):
         code, output = finish(ros2(*words))
         assert code == 1 and message in output
@@ -265,16 +272,36 @@ def test_missing_things_are_named(ros2: Ros2, package: Path) -> None:
     assert (code, output) == (0, 'demo talker\n')
 
 
-def test_run_hands_arguments_signals_and_codes_through(ros2: Ros2, package: Path) -> None:
+@embedded_only('genuine ros2 has all commands')
+def test_what_is_not_embedded_is_named(ros2: Ros2, package: Path) -> None:
+    code, output = finish(ros2('daemon', 'status'))
+    assert code == 1 and "'ros2 daemon' is not part of the embedded" in output
+
+
+def test_run_hands_arguments_and_codes_through(ros2: Ros2, package: Path) -> None:
     code, output = finish(ros2('run', 'demo', 'talker', '--fail', '--ros-args', '-r', '__ns:=/a'))
     assert code == 3 and output.startswith('/a/talker /a/in')
+
+
+def test_run_leaves_ctrl_c_to_the_terminal(ros2: Ros2, package: Path) -> None:
     child = ros2('run', 'demo', 'talker')
     read_until(child, '/talker')
-    child.send_signal(signal.SIGTERM)
+    os.killpg(child.pid, signal.SIGINT)
     code, output = finish(child)
     assert (code, output) == (0, 'stopped\n')
 
 
+def test_run_does_not_pass_sigterm_on(ros2: Ros2, package: Path) -> None:
+    child = ros2('run', 'demo', 'talker')
+    read_until(child, '/talker')
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(30) == -signal.SIGTERM
+    # The node lives on; it has the output still.
+    os.killpg(child.pid, signal.SIGINT)
+    assert finish(child)[1].endswith('stopped\n')
+
+
+@embedded_only('it hands over to the genuine one')
 def test_genuine_ros2_takes_over(ros2: Ros2, package: Path, tmp_path: Path) -> None:
     genuine = tmp_path / 'ros2'
     genuine.write_text('#!/bin/sh\necho genuine "$@"\n')

@@ -29,7 +29,7 @@ FILE = """
 /robot/arm:
   ros__parameters:
     common: 2
-    gains: [1, 2.5]
+    gains: [1.0, 2.5]
 other:
   ros__parameters:
     common: 9
@@ -122,6 +122,14 @@ def test_overrides_of_files_and_arguments(ros: Any, tmp_path: Path) -> None:
     with pytest.raises(InvalidParameterTypeException):
         node.declare_parameter('own', 'text')
     node.destroy_node()
+
+
+def test_a_list_of_mixed_types_is_refused(ros: Any, tmp_path: Path) -> None:
+    path = tmp_path / 'params.yaml'
+    path.write_text('/**:\n  ros__parameters: {gains: [1, 2.5]}\n')
+    for words in (['--params-file', str(path)], ['-p', 'gains:=[1, 2.5]']):
+        with pytest.raises(RuntimeError):
+            ros.create_node('arm', cli_args=['--ros-args', *words])
 
 
 def test_undeclared_and_automatic(ros: Any) -> None:

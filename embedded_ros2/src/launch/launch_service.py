@@ -21,7 +21,7 @@ class LaunchService:
     """Runs launch descriptions.
 
     An exception in an entity or handler ends launch with return code 1; the processes that run
-    are ended in order first, where genuine launch leaves them behind.
+    are ended in order first. So does SIGTERM, after which genuine launch leaves them behind.
     """
 
     def __init__(

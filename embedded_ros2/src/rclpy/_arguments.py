@@ -177,11 +177,19 @@ def load_yaml(text: str) -> Any:
 
 
 def flatten(values: dict[str, Any], prefix: str = '') -> dict[str, Any]:
-    """Return nested parameter names joined by dots."""
+    """Return nested parameter names joined by dots.
+
+    Raises:
+        UnknownROSArgsError: A list mixes types; [1, 2.5] does.
+    """
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
             flat.update(flatten(value, f'{prefix}{name}.'))
+        elif isinstance(value, list) and len({type(item) for item in value}) > 1:
+            raise UnknownROSArgsError(
+                f"Sequence of '{prefix}{name}' should be of same type: {value}"
+            )
         else:
             flat[f'{prefix}{name}'] = value
     return flat

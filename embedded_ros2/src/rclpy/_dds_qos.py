@@ -50,15 +50,18 @@ def to_dds(profile: QoSProfile, type_hash: str | None) -> Qos:
 
 
 def from_dds(qos: Qos) -> QoSProfile:
-    """Return the profile of a discovered endpoint; discovery does not carry its history."""
+    """Return the profile of a discovered endpoint."""
     reliable = qos[Policy.Reliability] not in (None, Policy.Reliability.BestEffort)
     durable = qos[Policy.Durability] not in (None, Policy.Durability.Volatile)
     liveliness, lease_ns = qos[Policy.Liveliness], INFINITE_NS
     if liveliness is not None:
         lease_ns = liveliness.lease_duration
+    history = qos[Policy.History]
+    keeps_last = isinstance(history, Policy.History.KeepLast)
     manual = isinstance(liveliness, Policy.Liveliness.ManualByTopic)
     return QoSProfile(
-        history=HistoryPolicy.UNKNOWN,
+        history=HistoryPolicy.KEEP_LAST if keeps_last else HistoryPolicy.UNKNOWN,
+        depth=history.depth if keeps_last else 0,
         reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if durable else DurabilityPolicy.VOLATILE,
         lifespan=_duration(qos[Policy.Lifespan], 'lifespan'),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rclpy._waitable import Waitable, Work
 from rclpy.context import Context
+from rclpy.signals import SignalHandlerOptions, get_current_signal_handlers_options
 from rclpy.task import Future, Task
 from rclpy.utilities import get_default_context
 
@@ -287,12 +288,24 @@ class Executor:
         deadline = None
         if timeout_sec is not None and timeout_sec >= 0:
             deadline = time.monotonic() + timeout_sec
-        try:
-            work = self._next_work(deadline, stop)
-        except (TimeoutException, ShutdownException):
-            return
+        work, interrupted = None, False
+        while True:
+            try:
+                work = self._next_work(deadline, stop)
+            except (TimeoutException, ShutdownException):
+                pass
+            except KeyboardInterrupt:
+                # Genuine rclpy waits outside of Python: without handlers of its own nothing ends
+                # the wait, and Ctrl-C counts only after it.
+                if get_current_signal_handlers_options() & SignalHandlerOptions.SIGINT:
+                    raise
+                interrupted = True
+                continue
+            break
         if work is not None:
             self._execute(work)
+        if interrupted:
+            raise KeyboardInterrupt
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
         """Wait for one callback and run it; a negative or no timeout waits without limit."""

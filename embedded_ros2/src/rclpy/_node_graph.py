@@ -8,6 +8,7 @@ from rclpy._dds_qos import from_dds
 from rclpy._graph import Graph, GraphEndpoint, NodeEntities
 from rclpy._names import demangle
 from rclpy.topic_endpoint_info import TopicEndpointInfo, TopicEndpointTypeEnum
+from rclpy.type_hash import from_text
 from rosidl_embedded.idl import ros_name
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class NodeGraph:
                     owner.name,
                     owner.namespace,
                     ros_name(endpoint.type_name) or endpoint.type_name,
-                    self._graph.type_hash_of(endpoint) or 'INVALID',
+                    from_text(self._graph.type_hash_of(endpoint)),
                     kind,
                     list(endpoint.gid),
                     from_dds(endpoint.qos),

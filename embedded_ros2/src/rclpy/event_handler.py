@@ -12,7 +12,7 @@ from typing import Any
 
 from rclpy._dds import Endpoint
 from rclpy._waitable import Waitable, Work
-from rclpy.qos import QoSPolicyKind
+from rclpy.qos import QoSPolicyKind, qos_policy_name_from_kind
 
 
 class UnsupportedEventTypeError(Exception):
@@ -35,13 +35,19 @@ class QoSSubscriptionEventType(enum.IntEnum):
     RCL_SUBSCRIPTION_REQUESTED_INCOMPATIBLE_QOS = 2
 
 
+# An event names its policy as the middleware does; the numbers are those of QoSPolicyKind.
+_RmwPolicyKind = enum.IntEnum(  # type: ignore[misc]
+    'rmw_qos_policy_kind_t', {f'RMW_QOS_POLICY_{kind.name}': kind.value for kind in QoSPolicyKind}
+)
+
+
 @dataclass(frozen=True)
 class QoSIncompatibleInfo:
     """How often a match was refused and which policy was last to blame."""
 
     total_count: int
     total_count_change: int
-    last_policy_kind: QoSPolicyKind
+    last_policy_kind: enum.IntEnum
 
 
 QoSOfferedIncompatibleQoSInfo = QoSIncompatibleInfo
@@ -80,7 +86,7 @@ class EventHandler(Waitable):
         info = QoSIncompatibleInfo(
             status.total_count,
             status.total_count_change,
-            _POLICIES.get(status.last_policy_id, QoSPolicyKind.INVALID),
+            _RmwPolicyKind(_POLICIES.get(status.last_policy_id, QoSPolicyKind.INVALID)),
         )
         return lambda: self.callback(info)
 
@@ -116,7 +122,7 @@ class PublisherEventCallbacks:
                 node.get_logger().warning(
                     f"{found} topic '{topic}', {offer}. No messages will be "
                     f'{"sent to" if "subscription" in found else "received from"} it. '
-                    f'Last incompatible policy: {info.last_policy_kind.name}'
+                    f'Last incompatible policy: {qos_policy_name_from_kind(info.last_policy_kind)}'
                 )
 
         return [EventHandler(node, group, callback)] if callback else []

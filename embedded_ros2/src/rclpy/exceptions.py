@@ -39,7 +39,7 @@ class RCLError(RuntimeError):
     """An operation of the layer below failed."""
 
 
-class UnknownROSArgsError(Exception):
+class UnknownROSArgsError(RCLError):
     """Arguments after --ros-args are unknown or malformed."""
 
 

@@ -31,16 +31,17 @@ from rclpy.parameter_service import ParameterService
 from rclpy.publisher import Publisher
 from rclpy.qos import (
     QoSProfile,
+    _rosout_default,
     as_profile,
     qos_profile_parameter_events,
-    qos_profile_rosout_default,
 )
 from rclpy.subscription import Subscription
 from rclpy.time_source import TimeSource
 from rclpy.timer import Rate, Timer
+from rclpy.type_description_service import TypeDescriptionService
 from rclpy.utilities import get_default_context
 from rclpy.validate_namespace import validate_namespace
-from rosidl_embedded.definitions import type_hash
+from rosidl_embedded.definitions import distribution, type_hash
 from rosidl_embedded.message import Message
 
 HIDDEN_NODE_PREFIX = '_'
@@ -60,7 +61,7 @@ class Node(NodeEntityList, NodeParameters, NodeGraph, NodeServices):
         namespace: str | None = None,
         use_global_arguments: bool = True,
         enable_rosout: bool | QoSProfile = True,
-        rosout_qos_profile: QoSProfile | int = qos_profile_rosout_default,
+        rosout_qos_profile: QoSProfile | int = _rosout_default,
         start_parameter_services: bool = True,
         parameter_overrides: list[Parameter] | None = None,
         allow_undeclared_parameters: bool = False,
@@ -101,6 +102,8 @@ class Node(NodeEntityList, NodeParameters, NodeGraph, NodeServices):
         self._time_source = TimeSource(self, self._clock)
         if start_parameter_services:
             self._parameter_service = ParameterService(self)
+        if distribution() != 'humble':
+            self._type_description_service = TypeDescriptionService(self)
 
     def _init_names(
         self,

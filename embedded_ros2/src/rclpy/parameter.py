@@ -179,13 +179,6 @@ def parameter_dict_from_yaml_file(
     }
 
 
-def override_value(value: Any) -> Any:
-    """Return a value read from YAML as a parameter value: lists get one element type."""
-    if isinstance(value, list) and {type(v) for v in value} == {int, float}:
-        return [float(v) for v in value]
-    return value
-
-
 def as_parameters(values: Mapping[str, Any]) -> dict[str, Parameter]:
     """Return parameters for values read from YAML."""
-    return {name: Parameter(name, value=override_value(value)) for name, value in values.items()}
+    return {name: Parameter(name, value=value) for name, value in values.items()}

@@ -22,7 +22,7 @@ def list_parameters(names: list[str], prefixes: list[str], depth: int) -> ListPa
     """Return the names below the prefixes, at most depth levels deep (0: all)."""
     separator = PARAMETER_SEPARATOR_STRING
     result = ListParametersResult()
-    for name in sorted(names):
+    for name in names:
         starts = [p for p in prefixes if name == p or name.startswith(f'{p}{separator}')]
         if prefixes and not starts:
             continue

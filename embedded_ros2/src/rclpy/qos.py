@@ -25,6 +25,11 @@ class QoSPolicyKind(enum.IntEnum):
     AVOID_ROS_NAMESPACE_CONVENTIONS = 512
 
 
+def qos_policy_name_from_kind(policy_kind: QoSPolicyKind | int) -> str:
+    """Return the name of a policy."""
+    return QoSPolicyKind(int(policy_kind)).name
+
+
 class _Policy(enum.IntEnum):
     @classmethod
     def short_keys(cls) -> list[str]:
@@ -233,7 +238,7 @@ qos_profile_sensor_data = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST
 qos_profile_services_default = QoSProfile(depth=10)
 qos_profile_parameters = QoSProfile(depth=1000)
 qos_profile_parameter_events = QoSProfile(depth=1000)
-qos_profile_rosout_default = QoSProfile(
+_rosout_default = QoSProfile(
     depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL, lifespan=Duration(seconds=10)
 )
 qos_profile_action_status_default = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)

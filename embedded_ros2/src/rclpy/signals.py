@@ -9,7 +9,14 @@ from types import FrameType
 from typing import Any
 
 
-class SignalHandlerOptions(enum.IntEnum):
+class _Closed(enum.EnumMeta):
+    """An enumeration whose members are attributes only, as those of a C++ binding are."""
+
+    def __getitem__(cls, name: str) -> Any:
+        raise TypeError(f'{cls.__name__!r} is not subscriptable')
+
+
+class SignalHandlerOptions(enum.IntEnum, metaclass=_Closed):
     """For which signals handlers are installed."""
 
     NO = 0

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from rclpy.qos import QoSProfile
+from rclpy.type_hash import TypeHash
 
 
 class TopicEndpointTypeEnum(enum.IntEnum):
@@ -23,7 +24,7 @@ class TopicEndpointInfo:
     node_name: str
     node_namespace: str
     topic_type: str
-    topic_type_hash: str
+    topic_type_hash: TypeHash
     endpoint_type: TopicEndpointTypeEnum
     endpoint_gid: list[int]
     qos_profile: QoSProfile

@@ -18,14 +18,17 @@ _POLL_S = 0.02
 def cli_node() -> Iterator[Any]:
     """Yield a hidden node; its name begins with an underscore."""
     import rclpy
+    from rclpy.executors import ExternalShutdownException
     from rclpy.signals import SignalHandlerOptions
 
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.SIGINT)
     node = rclpy.create_node(
         f'_ros2cli_{os.getpid()}', enable_rosout=False, start_parameter_services=False
     )
     try:
         yield node
+    except ExternalShutdownException:
+        raise KeyboardInterrupt from None
     finally:
         node.destroy_node()
         rclpy.try_shutdown()

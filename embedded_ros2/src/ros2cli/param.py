@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from array import array
 from typing import Any
 
@@ -136,9 +137,12 @@ def set_value(options: argparse.Namespace) -> int:
             node, options.node_name, SetParameters, 'set_parameters', parameters=[message]
         )
     result = response.results[0]
-    if not result.successful:
-        raise ParamError(f'Setting parameter failed: {result.reason}')
-    print('Set parameter successful' + (f': {result.reason}' if result.reason else ''))
+    words = 'Set parameter successful' if result.successful else 'Setting parameter failed'
+    # As genuine ROS 2 has it, a refusal is told and is no failure of the command.
+    print(
+        words + (f': {result.reason}' if result.reason else ''),
+        file=sys.stdout if result.successful else sys.stderr,
+    )
     return 0
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import signal
 import subprocess
-from types import FrameType
 
 from ament_index_python.executables import get_executable_paths
 from ament_index_python.packages import PackageNotFoundError
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int | str:
-    """Run the executable; signals and the exit code are handed through."""
+    """Run the executable and return its exit code."""
     try:
         paths = get_executable_paths(options.package_name)
     except PackageNotFoundError:
@@ -34,31 +34,17 @@ def main(options: argparse.Namespace) -> int | str:
 
 
 def run_child(command: list[str]) -> int:
-    """Run a command to its end and return its exit code, as a shell would for signals."""
-    child: subprocess.Popen[bytes] | None = None
-    early: list[int] = []
+    """Run a command to its end and return its exit code, negative for a signal.
 
-    def forward(number: int, frame: FrameType | None) -> None:
-        if child is None:
-            early.append(number)
-        elif number != signal.SIGINT or not in_foreground():
-            child.send_signal(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, forward)
-    child = subprocess.Popen(command)
-    for early_number in early:
-        child.send_signal(early_number)
-    code = child.wait()
-    return 128 - code if code < 0 else code
-
-
-def in_foreground() -> bool:
-    """Whether a terminal sends Ctrl-C to this process group, and so to the child as well."""
-    import os
-
-    try:
-        with open('/dev/tty') as terminal:
-            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
-    except OSError:
-        return False
+    Ctrl-C reaches the child by itself and is waited for; no signal is passed on.
+    """
+    with subprocess.Popen(command) as child:
+        while child.returncode is None:
+            with contextlib.suppress(KeyboardInterrupt):
+                child.wait()
+    code = child.returncode
+    if code < 0:
+        print(f'[ros2run]: {signal.strsignal(-code)}', flush=True)
+    elif code > 0:
+        print(f'[ros2run]: Process exited with failure {code}', flush=True)
+    return code

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from ros2cli.graph import cli_node, discovered, print_names, visible, wait_for
-from ros2cli.topic_verbs import echo, hz, pub
+from ros2cli.topic_verbs import bw, echo, hz, pub
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     info.add_argument('-v', '--verbose', action='store_true', help='show nodes and QoS as well')
     info.set_defaults(main=show_info)
     echo.add_arguments(verbs.add_parser('echo', help='Output messages from a topic'))
+    bw.add_arguments(verbs.add_parser('bw', help='Display bandwidth used by topic'))
     hz.add_arguments(verbs.add_parser('hz', help='Print the average publishing rate'))
     pub.add_arguments(verbs.add_parser('pub', help='Publish a message to a topic'))
 

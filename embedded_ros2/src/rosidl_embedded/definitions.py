@@ -22,7 +22,10 @@ from rosidl_embedded.services import SERVICES
 PLACEHOLDER = 'structure_needs_at_least_one_member'
 
 # rosbags keeps no default values; these are the only non-zero ones in its definitions.
-DEFAULTS: dict[str, dict[str, Any]] = {'geometry_msgs/msg/Quaternion': {'w': 1.0}}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    'geometry_msgs/msg/Quaternion': {'w': 1.0},
+    'type_description_interfaces/srv/GetTypeDescription_Request': {'include_type_sources': True},
+}
 
 
 class Form(enum.Enum):
@@ -69,6 +72,8 @@ def typestore() -> Typestore:
     """Return the type store of the distribution with the known services registered."""
     store = get_typestore(Stores[f'ROS2_{distribution().upper()}'])
     for name, text in SERVICES.items():
+        if name.startswith('type_desc') and distribution() == 'humble':
+            continue  # Humble does not have the messages that it is made of.
         request, response = text.split('---')
         for part, body in (('Request', request), ('Response', response)):
             _register_part(store, f'{name}_{part}', body)

@@ -47,6 +47,17 @@ rcl_interfaces/Parameter[] parameters
 ---
 rcl_interfaces/SetParametersResult result
 """,
+    'type_description_interfaces/srv/GetTypeDescription': """
+string type_name
+string type_hash
+bool include_type_sources
+---
+bool successful
+string failure_reason
+type_description_interfaces/TypeDescription type_description
+type_description_interfaces/TypeSource[] type_sources
+type_description_interfaces/KeyValue[] extra_information
+""",
     'diagnostic_msgs/srv/AddDiagnostics': """
 string load_namespace
 ---

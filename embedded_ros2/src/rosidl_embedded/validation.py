@@ -98,8 +98,8 @@ def _array_setter(field: Field) -> Setter:
         else:
             if not (bytes_like and isinstance(value, (bytes, bytearray))):
                 _checked_sequence(field, value, accepts, words)
-            value = array(typecode, value)
-        setattr(self, slot, value)
+        # A copy: who goes on filling his own array does not change the message.
+        setattr(self, slot, array(typecode, value))
 
     return set_array
 
@@ -118,7 +118,7 @@ def _numpy_setter(field: Field) -> Setter:
                 f"The '{field.name}' numpy.ndarray() must have a size of {field.size}"
             )
         else:
-            value = np.array(_checked_sequence(field, value, accepts, words), dtype=dtype)
-        setattr(self, slot, value)
+            _checked_sequence(field, value, accepts, words)
+        setattr(self, slot, np.array(value, dtype=dtype))
 
     return set_numpy

@@ -48,7 +48,7 @@ def _plain(value: Any, kind: str, limits: tuple[int | None, bool, bool]) -> Any:
     if isinstance(value, Message):
         return message_to_ordereddict(value, truncate_length=length, no_arr=no_arr, no_str=no_str)
     if isinstance(value, bytes):
-        return value[0]
+        return ''.join(map(chr, value))
     if isinstance(value, str):
         if no_str:
             return f'<string length: <{len(value)}>>'
