@@ -1,7 +1,8 @@
 """The terminal that the console shares with a shell, which may take it away and give it back.
 
 The kernel stops a background job that changes the terminal's mode or reads from it, all processes
-of it: here the whole robot. So nothing is done to a terminal that is not in our hands.
+of it: here the whole robot. So nothing is done to a terminal that is not in our hands, and nothing
+waits for one that takes no output (Ctrl-S).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class KeyTerminal:
     As a context manager it leaves the terminal's mode and the signals' handling as they were.
 
     Args:
-        descriptor: of the controlling terminal, open for reading and writing.
+        descriptor: of the controlling terminal, open for reading and writing, of its own.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -36,6 +37,7 @@ class KeyTerminal:
         self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> KeyTerminal:
+        os.set_blocking(self._descriptor, False)
         # The shell may take the terminal between our look and our act.
         for number in (signal.SIGTTOU, signal.SIGTTIN):
             self._handlers[number] = signal.signal(number, signal.SIG_IGN)
@@ -72,6 +74,8 @@ class KeyTerminal:
             return b''
         try:
             data = os.read(self._descriptor, _CHUNK)
+        except BlockingIOError:
+            return b''
         except OSError:
             if self.is_ours():
                 raise
@@ -81,7 +85,7 @@ class KeyTerminal:
         return data
 
     def write(self, text: str) -> None:
-        """Write to the terminal; nothing into the shell's own work, or when it is gone."""
+        """Write to the terminal; nothing into a shell's work, nor what it does not take now."""
         with contextlib.suppress(OSError):
             if self.is_ours():
                 os.write(self._descriptor, text.encode())
@@ -98,7 +102,7 @@ class KeyTerminal:
         mode, self._shell_mode = self._shell_mode, None
         with contextlib.suppress(OSError, termios.error):
             if mode is not None and self.is_ours():
-                termios.tcsetattr(self._descriptor, termios.TCSADRAIN, mode)
+                termios.tcsetattr(self._descriptor, termios.TCSANOW, mode)
 
     def _take(self) -> bool:
         """See to it that keys come one by one, also after a shell had the terminal in between."""
@@ -109,7 +113,7 @@ class KeyTerminal:
             if mode[_LOCAL_FLAGS] & termios.ICANON:
                 self._shell_mode = mode
                 # Ctrl-C still interrupts and output is left alone.
-                tty.setcbreak(self._descriptor)
+                tty.setcbreak(self._descriptor, termios.TCSANOW)
         except termios.error as error:
             raise OSError(*error.args) from error
         return True

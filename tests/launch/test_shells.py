@@ -43,6 +43,14 @@ def on_a_terminal(folder: Path, wrapper: tuple[str, ...], **arguments: Any) -> I
             os.close(end)
 
 
+def shown(far: int) -> str:
+    """Return what was written to the terminal since the last look."""
+    try:
+        return os.read(far, 2**16).decode(errors='replace')
+    except BlockingIOError:
+        return ''
+
+
 def check_ended(session: Launch, episodes: int) -> None:
     wait_until(lambda: not session.processes(), 60.0, 'the end of every process')
     assert (episodes > 0) == session.root.exists(), session.log
@@ -67,8 +75,8 @@ def test_in_the_background_of_a_shell(tmp_path: Path) -> None:
 
 def test_in_the_foreground_with_keys(tmp_path: Path) -> None:
     with on_a_terminal(tmp_path, IN_FOREGROUND, **ENDLESS) as (session, (far,)):
-        in_a_take(session)
-        wait_until(lambda: not termios.tcgetattr(far)[3] & termios.ICANON, 60.0, 'the console')
+        os.set_blocking(far, False)
+        wait_until(lambda: 'RECORDING' in shown(far), 60.0, 'the state on the terminal')
         os.write(far, b'\x1b[C')
         assert session.wait() == 0, session.log
         assert termios.tcgetattr(far)[3] & termios.ICANON

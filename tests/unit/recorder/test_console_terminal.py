@@ -168,6 +168,19 @@ def test_ctrl_z_and_back(shell: Shell) -> None:
     shell.wait_for('typed n')
 
 
+def test_a_terminal_that_takes_no_output_holds_nothing_up(shell: Shell) -> None:
+    shell.tell('fg')
+    wait_until(lambda: not shell.takes_lines, 20.0, 'keys one by one')
+    shell.type('\x13')  # Ctrl-S
+    for _ in range(3):
+        seen = shell.log.count('typed n')
+        shell.type('n')
+        wait_until(lambda seen=seen: shell.log.count('typed n') > seen, 20.0, 'a key')
+    shell.type('q')
+    shell.wait_for('left')
+    assert shell.takes_lines
+
+
 def test_an_error_gives_the_mode_back(shell: Shell) -> None:
     shell.tell('fg')
     wait_until(lambda: not shell.takes_lines, 20.0, 'keys one by one')
