@@ -8,6 +8,12 @@ from typing import Any
 from recorder_node.errors import HubError
 from recorder_node.hub.failures import without_secrets
 
+# The library, and what it uses to talk; versions differ in that.
+_TALKATIVE = (
+    'huggingface_hub', 'httpx', 'httpx2', 'httpcore', 'httpcore2', 'urllib3', 'requests', 'hf_xet',
+)  # fmt: skip
+_MARK = 'blanks_secrets'
+
 
 def connect(endpoint: str | None, answer_s: float) -> Any:
     """Return an `HfApi`; the library is set up to be quiet and to give up on a silent server.
@@ -27,8 +33,7 @@ def connect(endpoint: str | None, answer_s: float) -> Any:
         raise HubError('uploading needs one more package: pip install huggingface_hub') from None
 
     disable_progress_bars()
-    for handler in logging.getLogger('huggingface_hub').handlers:
-        handler.addFilter(_blank_secrets)
+    _blank_secrets()
     if hasattr(huggingface_hub, 'set_client_factory'):
         session = huggingface_hub.get_session()
         kind, hooks = type(session), session.event_hooks
@@ -40,6 +45,24 @@ def connect(endpoint: str | None, answer_s: float) -> Any:
     return huggingface_hub.HfApi(endpoint=endpoint, library_name='recorder')
 
 
-def _blank_secrets(record: logging.LogRecord) -> bool:
-    record.msg, record.args = without_secrets(record.getMessage()), ()
-    return True
+def _blank_secrets() -> None:
+    """Let no record of the library or what is below it hold a secret, whoever handles it.
+
+    Handlers of the library are not enough: its loggers may have been cut off from them.
+    """
+    factory = logging.getLogRecordFactory()
+    if getattr(factory, _MARK, False):
+        return
+
+    def blanked(name: str, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = factory(name, *args, **kwargs)
+        if name.partition('.')[0] in _TALKATIVE:
+            try:
+                text = record.getMessage()
+            except (TypeError, ValueError):  # arguments that do not fit their text
+                text = f'{record.msg} {record.args}'
+            record.msg, record.args = without_secrets(text), ()
+        return record
+
+    setattr(blanked, _MARK, True)
+    logging.setLogRecordFactory(blanked)
