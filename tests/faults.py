@@ -20,7 +20,7 @@ PASSING = (
     ({'kind': 'unplug', 'for_s': 0.5}, 'no such device; is the arm plugged in'),
     ({'kind': 'voltage', 'servo': 'gripper', 'value': 3.2, 'for_s': 1.5}, 'gripper: voltage'),
     ({'kind': 'heat', 'servo': 2, 'value': 60, 'for_s': 1.5}, 'shoulder_lift: hotter than 55 C'),
-    ({'kind': 'power_cycle', 'for_s': 1.0}, 'no answer from shoulder_pan, shoulder_lift'),
+    ({'kind': 'power_cycle', 'for_s': 1.0}, 'shoulder_pan (id 1) does not answer'),
 )
 """Faults that go away by themselves, and what the follower says."""
 

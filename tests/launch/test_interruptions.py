@@ -65,10 +65,13 @@ def test_every_fault_in_turn_while_recording(tmp_path: Path) -> None:
             listener.inject(kind=kind, rate=NOISE_RATE)
         listener.hear_more(300)
         listener.inject(kind='clear')
-        assert 'no answer' not in session.log
+        assert 'connected, active' not in session.log, 'noise is no reason to give the arm up'
         for fault, words in PASSING:
-            listener.inject(**fault)
-            session.wait_for(words)
+            # It lasts until it is told: how soon that is depends on what else the machine does.
+            told = session.log.count(words)
+            listener.inject(**{**fault, 'for_s': 1000.0})
+            wait_until(lambda told=told, words=words: session.log.count(words) > told, what=words)
+            listener.inject(kind='clear')
             listener.hear_more(30)
         for kind in TRIPPING:
             listener.inject(kind=kind, servo='elbow_flex')
