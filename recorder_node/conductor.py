@@ -20,6 +20,7 @@ from recorder_node.dataset import layout
 from recorder_node.dataset.writer import DatasetWriter
 from recorder_node.engine import MAX_WAITING_TAKES, Clock, Engine, Saved, Settings
 from recorder_node.evaluation import summary
+from recorder_node.fault_rule import FaultRule
 from recorder_node.finishing import Finishing
 from recorder_node.hub.pusher import FAILED, Pusher, PushState
 from recorder_node.log import Log
@@ -30,6 +31,7 @@ from recorder_node.streams import StreamBuffer, why_not_fresh
 
 EXIT_NO_STREAMS = 3
 EXIT_NOT_SAVED = 1
+EXIT_FAULTS = 5
 # Discovery takes a moment; what is still missing after that is worth a warning now and then.
 _QUIET_START_NS = 3 * NS
 _WARN_EVERY_NS = 5 * NS
@@ -87,8 +89,10 @@ class Conductor:
         self._lock = threading.RLock()
         self._waits_for_operator = config.start != 'auto'
         self._failed = False
+        self._fault_rule = FaultRule(config.on_fault, config.max_faults)
+        self._gave_up = False
         self._closed = False
-        self._started_ns = around.clock.steady_ns()
+        self._started_ns = self._resume_ns = around.clock.steady_ns()
         self._warned_ns = self._started_ns
         self._told_of: Recording | None = None
         self.session = Session(config.num_episodes, config.start == 'auto', self.gate)
@@ -134,6 +138,7 @@ class Conductor:
                 return Decision(False, 'refused: the recorder is ending'), []
             if event is Event.UNDO and self.engine.waiting_takes:
                 return Decision(False, 'undo_save is refused: a take is still being written'), []
+            before = self.session.state
             decision = self.session.handle(event, reason)
             futures: list[Future[Any]] = []
             if decision.accepted:
@@ -146,6 +151,9 @@ class Conductor:
                     )
             if decision.accepted and event is Event.UNDO:
                 futures[0].add_done_callback(self._on_undone)
+            went_well = before is State.RECORDING and event in (Event.SAVE, Event.EPISODE_OVER)
+            if decision.accepted and went_well:
+                self._fault_rule.note(is_fault=False)
             if decision.accepted and event is Event.START:
                 self._waits_for_operator = self.config.start != 'auto'
             self.message = reason or decision.reason
@@ -170,10 +178,12 @@ class Conductor:
             if failure and running.outcome is None:
                 running.outcome = False
             self._waits_for_operator = True
+            self._fault_rule.note(is_fault=True)
             self.command(Event.FAULT, f'fault: {reason}')
-        self._around.log.error(
-            f'the take ended: {reason}; its rows are kept: save_episode or discard_episode'
-        )
+        next_step = 'save_episode or discard_episode'
+        if not self._fault_rule.waits:
+            next_step = f'on_fault is {self.config.on_fault}'
+        self._around.log.error(f'the take ended: {reason}; its rows are kept: {next_step}')
         return True
 
     def tick(self) -> None:
@@ -186,6 +196,8 @@ class Conductor:
             self.command(Event.EPISODE_OVER)
         elif state is State.RESET and over:
             self._begin_when_possible(Event.RESET_OVER)
+        elif state is State.FAULT and not self._fault_rule.waits:
+            self._settle_fault()
         elif state is State.IDLE and not self._waits_for_operator:
             self._begin_when_possible(Event.START)
         elif state is State.DONE and not self.engine.waiting_takes:
@@ -260,8 +272,25 @@ class Conductor:
         self.engine.close()
         self.pusher.close()
 
+    def _settle_fault(self) -> None:
+        """Decide in the operator's place; the next episode begins after a reset like any other."""
+        self._gave_up = self._fault_rule.gives_up
+        for event in self._fault_rule.events():
+            self.command(event)
+        if self._gave_up:
+            self._around.log.error(
+                f'the session ends after a fault (on_fault is {self.config.on_fault}, max_faults '
+                f'is {self.config.max_faults}): {self.session.fault_reason}'
+            )
+        elif self.config.start == 'auto':
+            self._waits_for_operator = False
+            self._resume_ns = self._around.clock.steady_ns() + round(self.config.reset_time_s * NS)
+            self._started_ns = self._warned_ns = self._resume_ns
+
     def _begin_when_possible(self, event: Event) -> None:
         """Start by itself; a closed gate is no refusal of anybody's command, but it is told."""
+        if self._around.clock.steady_ns() < self._resume_ns:
+            return
         with self._lock:
             more = self.session.saved < self.config.num_episodes
             why = self.gate() if more and self.config.start == 'auto' else ''
@@ -274,8 +303,8 @@ class Conductor:
         if waited_ns > _QUIET_START_NS and now_ns - self._warned_ns > _WARN_EVERY_NS:
             self._warned_ns = now_ns
             self._around.log.warning(self.message)
-        first = self.session.state is State.IDLE and not self.session.saved
-        if first and waited_ns > self.config.start_timeout_s * NS:
+        # In RESET the operator is there; what is waited for in IDLE may never come.
+        if self.session.state is State.IDLE and waited_ns > self.config.start_timeout_s * NS:
             self._around.log.error(
                 f'gave up after {waited_ns / NS:.0f} s (start_timeout_s): {self.message}'
             )
@@ -292,6 +321,8 @@ class Conductor:
         )
         if text := summary(self.outcomes):
             self._around.log.info(text)
+        if self._gave_up:
+            code = EXIT_FAULTS
         self._around.stop('the session is over', EXIT_NOT_SAVED if self._failed else code)
 
     def _on_undone(self, undone: Future[Any]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recorder_node.codecs import CODECS
 from recorder_node.dataset import layout
+from recorder_node.fault_rule import RULES
 from so101_driver.parameters import param
 
 
@@ -73,6 +74,15 @@ class RecorderConfig:
         unit='s',
         minimum=0.0,
         maximum=60.0,
+    )
+    on_fault: str = param(
+        'wait',
+        'what becomes of a take that a fault has ended: it waits for the operator, its rows are '
+        'saved, it is discarded, or the session finishes and keeps it as unfinished',
+        choices=RULES,
+    )
+    max_faults: int = param(
+        3, 'with on_fault save or discard: so many in a row finish the session', minimum=1
     )
     start_when: str = param(
         '', 'topic that must have a publisher before an episode starts; empty: none'
