@@ -53,7 +53,12 @@ class PolicyConfig:
     )
     resize: bool = param(False, 'scale pictures of another size than the checkpoint has')
     max_observation_age_s: float = param(
-        0.5, 'an older observation stops the policy', unit='s', minimum=0.01, maximum=10.0
+        0.0,
+        'an older observation stops the policy; 0 = 15 periods of the policy or the stream, '
+        'whichever are longer, or what the contract allows beyond that',
+        unit='s',
+        minimum=0.0,
+        maximum=10.0,
     )
     max_wait_s: float = param(
         10.0, 'a network that needs longer stops the policy', unit='s', minimum=0.1, maximum=600.0

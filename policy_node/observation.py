@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policy_node.errors import PolicyError
-from recorder_node.contract import Contract
+from recorder_node.contract import Contract, Source
 from recorder_node.errors import StreamError
 from recorder_node.messages import NS
 from recorder_node.pictures import pixels
 from recorder_node.sampler import RowError, Sampler
-from recorder_node.streams import StreamBuffer
+from recorder_node.streams import Pick, StreamBuffer
+
+_PERIODS = 15
 
 
 class ObservationError(PolicyError):
@@ -39,7 +41,9 @@ class Observer:
         contract: its `observation` features are used.
         buffers: of those features, filled by callbacks.
         fps: rate at which rows are recorded.
-        max_age_s: nothing may be older, whatever the contract allows.
+        max_age_s: nothing may be older, whatever the contract says; 0: what the contract allows,
+            and at least 15 periods of the policy or the stream, whichever are longer. A machine
+            that is busy for a moment stops no evaluation so.
     """
 
     def __init__(
@@ -47,7 +51,10 @@ class Observer:
     ) -> None:
         self._sampler = Sampler(contract.observations(), buffers, fps)
         self._buffers = buffers
-        self._max_age_ns = round(max_age_s * NS)
+        self._limits_ns = {
+            key: round(NS * (max_age_s or _allowed_s(buffer.source, fps)))
+            for key, buffer in buffers.items()
+        }
 
     def observe(self, now_ns: int) -> Moment:
         """Return what a row at this time would hold, of what has arrived.
@@ -60,12 +67,10 @@ class Observer:
         except RowError as error:
             raise ObservationError(str(error)) from error
         for key, pick in row.picks.items():
-            source = self._buffers[key].source
-            if key in row.stale or pick.age_ns > self._max_age_ns:
-                limit_s = min(source.max_age_s, self._max_age_ns / NS)
+            if pick.age_ns > self._limits_ns[key]:
                 raise ObservationError(
-                    f'{source.topic} ({key}) is {pick.age_ns / NS:.2f} s old, '
-                    f'{limit_s:g} s is allowed'
+                    f'{self._buffers[key].source.topic} ({key}) is {pick.age_ns / NS:.2f} s old, '
+                    f'{self._limits_ns[key] / NS:g} s is allowed: {_who_is_late(pick, now_ns)}'
                 )
         values: dict[str, NDArray[Any]] = {**row.values}
         try:
@@ -75,6 +80,24 @@ class Observer:
             raise ObservationError(str(error)) from error
         oldest_ns = max(pick.age_ns for pick in row.picks.values())
         return Moment(now_ns, values, oldest_ns)
+
+
+def _allowed_s(source: Source, fps: int) -> float:
+    slowest_hz = min(fps, source.rate_hz or fps)
+    return max(source.max_age_s, _PERIODS / slowest_hz)
+
+
+def _who_is_late(pick: Pick, now_ns: int) -> str:
+    """Say on which part of its way the time was lost."""
+    sample = pick.sample
+    # The latency that the contract takes off a stamp is none that was lost.
+    way_ns, since_ns = sample.recv_ns - sample.stamp_ns, now_ns - sample.recv_ns
+    if since_ns > way_ns:
+        return f'nothing has come for {since_ns / NS:.2f} s; its camera or node has paused'
+    return (
+        f'it came {way_ns / NS:.2f} s after it was measured; the network, or a processor that '
+        'is too busy'
+    )
 
 
 def in_rgb(image: NDArray[np.uint8], layout: str) -> NDArray[np.uint8]:

@@ -20,8 +20,9 @@ from policy_node.errors import PolicyError
 from policy_node.guard import Guard
 from policy_node.inference import Answer, Inference
 from policy_node.latency import LatencyLog
-from policy_node.observation import Moment
+from policy_node.observation import Moment, ObservationError
 from policy_node.policy import Observation, Policy
+from recorder_node.messages import NS
 
 Action = NDArray[np.float32]
 
@@ -75,6 +76,7 @@ class Runner:
         self._queue = make_queue(policy.info, settings.prefetch)
         self._hungry = False
         self._question: int | None = None
+        self._last_tick_ns: int | None = None
         self.running = False
         self.log = LatencyLog()
         self._inference = Inference(policy, self._on_answer)
@@ -107,6 +109,7 @@ class Runner:
         with self._lock:
             if not self.running:
                 return
+            late_ns = self._lateness_ns(now_ns)
             if (waiting_s := self._inference.waiting_s) > self._settings.max_wait_s:
                 self._fail(f'the network has not answered for {waiting_s:.1f} s')
                 return
@@ -115,12 +118,27 @@ class Runner:
                 if not self._settings.prefetch:
                     return
             try:
-                self._remember(self._observe(now_ns))
+                self._remember(self._seen(now_ns, late_ns))
                 if self._queue.due():
                     self._ask()
                 self._hungry = not self._give_out()
             except PolicyError as error:
                 self._fail(str(error))
+
+    def _lateness_ns(self, now_ns: int) -> int:
+        """Return how much later than a period after the last tick this one comes."""
+        last_ns, self._last_tick_ns = self._last_tick_ns, now_ns
+        return 0 if last_ns is None else now_ns - last_ns - NS // self._settings.fps
+
+    def _seen(self, now_ns: int, late_ns: int) -> Moment:
+        try:
+            return self._observe(now_ns)
+        except ObservationError as error:
+            if late_ns * self._settings.fps < NS:
+                raise
+            raise ObservationError(
+                f'{error}; this process itself was {late_ns / NS:.2f} s late'
+            ) from error
 
     def _remember(self, moment: Moment) -> None:
         """Add to the history; after a reset it is filled with copies of the first observation."""
@@ -165,6 +183,7 @@ class Runner:
         self._queue.reset()
         self._hungry = False
         self._question = None
+        self._last_tick_ns = None
         self._guard.reset()
         self._inference.reset()
 

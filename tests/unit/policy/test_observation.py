@@ -68,3 +68,30 @@ def test_what_is_missing_or_old_is_named(
     observer.observe(T0_NS)
     with pytest.raises(ObservationError, match=r'/joints .*s old, 0.1 s is allowed'):
         observer.observe(T0_NS + 3 * NS // 10)
+
+
+def test_what_is_allowed_follows_from_the_period(
+    contract: Contract, buffers: dict[str, StreamBuffer]
+) -> None:
+    fill(buffers, 1)
+    latest_ns = T0_NS + 4 * NS // 30 - 2_000_000
+    for fps, allowed_s in ((30, 0.5), (10, 1.5)):
+        observer = Observer(contract, buffers, fps, max_age_s=0.0)
+        observer.observe(latest_ns + round((allowed_s - 0.1) * NS))
+        with pytest.raises(ObservationError, match=f'{allowed_s:g} s is allowed'):
+            observer.observe(latest_ns + round((allowed_s + 0.1) * NS))
+
+
+def test_the_message_says_who_was_late(
+    contract: Contract, buffers: dict[str, StreamBuffer]
+) -> None:
+    observer = Observer(contract, buffers, 30, max_age_s=0.5)
+    fill(buffers, 1)
+    with pytest.raises(ObservationError, match=r'nothing has come for .* node has paused'):
+        observer.observe(T0_NS + NS)
+    measured_ns = T0_NS + NS
+    for buffer in buffers.values():
+        value = picture(0) if 'images' in buffer.key else np.zeros(6)
+        buffer.push(Sample(measured_ns, measured_ns + 9 * NS // 10, '', value))
+    with pytest.raises(ObservationError, match=r'came 0.90 s after it was measured; the network'):
+        observer.observe(measured_ns + NS)

@@ -233,3 +233,21 @@ def test_an_answer_from_before_a_reset_is_not_used(make: Any) -> None:
 
 def test_the_words_of_errors_are_those_of_policies() -> None:
     assert issubclass(ObservationError, PolicyError)
+
+
+@pytest.mark.parametrize(
+    ('pause_ns', 'words'),
+    [(33_000_000, ''), (1_000_000_000, '; this process itself was 0.97 s late')],
+)
+def test_a_late_tick_is_told_with_what_it_made_old(
+    make: Any, monkeypatch: pytest.MonkeyPatch, pause_ns: int, words: str
+) -> None:
+    bench = make(MadeUp())
+    see = bench.observe
+    monkeypatch.setattr(bench.runner, '_observe', lambda now_ns: see(now_ns // 1_000_000_000))
+    bench.runner.start()
+    bench.runner.tick(1_000_000_000)
+    wait_until(lambda: bench.sent, what='an action')
+    bench.blind = True
+    bench.runner.tick(1_000_000_000 + pause_ns)
+    assert bench.failures == [f'/joints is 3.00 s old{words}']
