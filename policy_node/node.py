@@ -34,6 +34,7 @@ from recorder_node.status_node import LATCHED
 from recorder_node.streams_node import StreamSubscriptions
 from so101_driver import calibration, units
 from so101_driver.base_node import Stop, create_steady_timer, declare, run
+from so101_driver.data_node import DataListener
 
 _THREADS = 4
 _HISTORY_S = 1.0
@@ -58,8 +59,9 @@ class PolicyNode(Node):
         converter = load_units(config.units, config.calibration, contract.observations())
         policy = load(config, contract, self.get_logger())
         buffers = make_buffers(contract.observations(), _HISTORY_S)
+        self._listener = DataListener(self, stop)
         self._streams = StreamSubscriptions(
-            self, contract.observations(), buffers, converter, self._on_misfit
+            self, self._listener, contract.observations(), buffers, converter, self._on_misfit
         )
         self._observer = Observer(contract, buffers, config.fps, config.max_observation_age_s)
         self._commands: Publisher | None = None
@@ -81,6 +83,7 @@ class PolicyNode(Node):
         self._episode = ('', '')
         self._reason = 'waiting for an episode' if config.follow_session else 'stopped'
         self._make_interfaces()
+        self._listener.start()
 
     def _make_interfaces(self) -> None:
         services = ReentrantCallbackGroup()
@@ -218,6 +221,7 @@ class PolicyNode(Node):
     def close(self) -> None:
         """Stop sending; the network is given a moment to come back."""
         self._account()
+        self._listener.close()
         if not self._runner.close(_CLOSE_S):
             self.get_logger().warning('the network is still computing; its thread is left behind')
         if self._total.actions:

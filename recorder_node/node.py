@@ -30,8 +30,10 @@ from recorder_node.streams_node import AdaptiveSubscription, StreamSubscriptions
 from recorder_node.take import leftovers
 from recorder_node.voice import make_voice
 from so101_driver.base_node import Stop, create_steady_timer, declare, run
+from so101_driver.data_node import DataListener
 from so101_driver.errors import DriverError
 
+# Two saves may wait in their services while timers and commands are served.
 _THREADS = 4
 _TICK_S = 0.02
 _REFRESH_S = 0.5
@@ -74,7 +76,10 @@ class RecorderNode(Node):
         self._task: AdaptiveSubscription | None = None
         self._open_dataset(config, contract)
         buffers = make_buffers(contract, config.effective_row_delay_s + _HISTORY_S)
-        self._streams = StreamSubscriptions(self, contract, buffers, converter, self._on_misfit)
+        self._listener = DataListener(self, stop)
+        self._streams = StreamSubscriptions(
+            self, self._listener, contract, buffers, converter, self._on_misfit
+        )
         self._voice = make_voice(self.get_logger()) if config.play_sounds else None
         note = self._voice.note if self._voice else lambda _state, _episode: None
         self._status = StatusPublisher(self, note)
@@ -90,6 +95,7 @@ class RecorderNode(Node):
         self.conductor = Conductor(config, contract, buffers, self._writer, around, choice.codec)
         self._make_interfaces(contract.task_topic)
         self._greet(config)
+        self._listener.start()
 
     def _open_dataset(self, config: RecorderConfig, contract: Any) -> None:
         root = config.dataset_root
@@ -119,7 +125,7 @@ class RecorderNode(Node):
         self.create_subscription(String, '~/command', self._on_command, 10, callback_group=commands)
         if task_topic:
             self._task = AdaptiveSubscription(
-                self, task_topic, 'std_msgs/msg/String', self._on_task, 10, commands
+                self, self._listener, task_topic, 'std_msgs/msg/String', self._on_task, 10
             )
         for period_s, callback in (
             (_TICK_S, self._on_tick),
@@ -225,6 +231,7 @@ class RecorderNode(Node):
     def close(self) -> None:
         """Settle the takes and release the dataset."""
         self.conductor.close()
+        self._listener.close()
         self._root_lock.close()
         self._publish_status()
         if self._voice:

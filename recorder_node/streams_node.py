@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
@@ -16,6 +15,7 @@ from recorder_node.errors import StreamError
 from recorder_node.messages import Units, extractor
 from recorder_node.sampler import stream_keys
 from recorder_node.streams import Sample, StreamBuffer
+from so101_driver.data_node import DataListener
 
 _DEPTH = 10
 _IMAGE_DEPTH = 5
@@ -36,25 +36,33 @@ class AdaptiveSubscription:
 
     The old subscription stays and is not listened to: to destroy one while an executor takes from
     it blocks its callback group for ever on Humble.
+
+    Args:
+        node: whose graph is asked.
+        listener: hears the topic.
+        topic: as in the contract.
+        type_name: such as `sensor_msgs/msg/Image`.
+        callback: called in the listener's thread.
+        depth: of the queue.
     """
 
     def __init__(
         self,
         node: Node,
+        listener: DataListener,
         topic: str,
         type_name: str,
         callback: Callable[[Any], None],
         depth: int,
-        group: CallbackGroup,
     ) -> None:
         self.topic = topic
         self._node = node
+        self._listener = listener
         self._type = message_class(type_name)
         self._callback = callback
         self._depth = depth
-        self._group = group
         self._wanted: Any = None
-        self._subscriptions: dict[Any, Any] = {}
+        self._subscribed: set[Any] = set()
 
     def refresh(self) -> None:
         """Follow the publishers' offers."""
@@ -67,7 +75,7 @@ class AdaptiveSubscription:
         if all(offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers):
             durability = DurabilityPolicy.TRANSIENT_LOCAL
         wanted = self._wanted = (reliability, durability)
-        if wanted in self._subscriptions:
+        if wanted in self._subscribed:
             return
         profile = QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
@@ -75,13 +83,8 @@ class AdaptiveSubscription:
             reliability=reliability,
             durability=durability,
         )
-        self._subscriptions[wanted] = self._node.create_subscription(
-            self._type,
-            self.topic,
-            partial(self._receive, wanted),
-            profile,
-            callback_group=self._group,
-        )
+        self._subscribed.add(wanted)
+        self._listener.subscribe(self._type, self.topic, partial(self._receive, wanted), profile)
 
     def _receive(self, offered: Any, message: Any) -> None:
         if offered == self._wanted:
@@ -92,7 +95,8 @@ class StreamSubscriptions:
     """Fills the contract's stream buffers from topics.
 
     Args:
-        node: the owner.
+        node: whose graph and clock count.
+        listener: hears the topics.
         contract: the features.
         buffers: one per source.
         converter: units.
@@ -102,6 +106,7 @@ class StreamSubscriptions:
     def __init__(
         self,
         node: Node,
+        listener: DataListener,
         contract: Contract,
         buffers: dict[str, StreamBuffer],
         converter: Units,
@@ -109,7 +114,6 @@ class StreamSubscriptions:
     ) -> None:
         self._node = node
         self._on_misfit = on_misfit
-        self._group = MutuallyExclusiveCallbackGroup()
         # Topics that serve several features are subscribed once.
         receivers: dict[tuple[str, str], list[Callable[[Any, int], None]]] = {}
         for feature in contract.features:
@@ -119,11 +123,11 @@ class StreamSubscriptions:
         self._subscriptions = [
             AdaptiveSubscription(
                 node,
+                listener,
                 topic,
                 type_name,
                 self._dispatcher(group),
                 _IMAGE_DEPTH if type_name in IMAGE_TYPES else _DEPTH,
-                self._group,
             )
             for (topic, type_name), group in receivers.items()
         ]

@@ -19,6 +19,7 @@ from so101_driver.arm_reading import ArmReading
 from so101_driver.arm_setup import FOLLOWER
 from so101_driver.base_node import Stop, declare, run
 from so101_driver.commands import CommandSources, in_joint_order
+from so101_driver.data_node import DataListener
 from so101_driver.errors import ConfigError
 from so101_driver.follower import Follower
 from so101_driver.gripper import GripperRelief
@@ -32,6 +33,8 @@ class FollowerNode(ArmNode):
         self._config = config = declare(self, FollowerConfig)
         self._states = self.create_publisher(JointState, '~/joint_states', JOINT_QOS)
         self._applied = self.create_publisher(JointState, '~/applied_commands', JOINT_QOS)
+        # Services wait for the arm's thread; commands must not wait behind them.
+        self._listener = DataListener(self, stop)
         with self.released_on_error():
             self._start(config)
 
@@ -52,7 +55,7 @@ class FollowerNode(ArmNode):
         )
         self.add_on_set_parameters_callback(self._on_parameters)
         for source in config.sources:
-            self.create_subscription(
+            self._listener.subscribe(
                 JointState, config.topic(source), partial(self._on_command, source), COMMAND_QOS
             )
         self.create_service(SetBool, '~/set_torque', self._on_set_torque)
@@ -61,6 +64,12 @@ class FollowerNode(ArmNode):
         if config.torque_on_start and arm.state is not ArmState.ACTIVE:
             arm.enable()
         self.start_thread(arm, config, self._follower.cycle, self._follower.connected)
+        self._listener.start()
+
+    def close(self) -> None:
+        """Hear no more commands, then stop as every arm does."""
+        self._listener.close()
+        super().close()
 
     def joint_states(self, reading: ArmReading) -> None:
         """Publish a reading; called from the arm's thread."""
@@ -80,7 +89,7 @@ class FollowerNode(ArmNode):
             'active_source': self._sources.active,
             'commands': self._sources.text,
             'clamped': self._sources.clamped,
-            **{f'refused.{reason}': n for reason, n in self._sources.refused.items()},
+            **{f'refused.{reason}': n for reason, n in dict(self._sources.refused).items()},
         }
 
     def _on_command(self, source: str, message: JointState) -> None:

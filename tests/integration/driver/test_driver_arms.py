@@ -99,6 +99,9 @@ def test_teleoperation_from_start_to_end(bench: Bench, watcher: Any) -> None:
     recorder = watcher.node.create_publisher(DiagnosticStatus, '/recorder/status', LATCHED)
     watcher.until(lambda: agree(leader, states))
     assert list(states[-1].name) == list(applied[-1].name) == list(JOINTS)
+    # No service of the follower can delay a command: another executor hears them.
+    listeners = watcher.node.get_subscriptions_info_by_topic('/leader/joint_commands')
+    assert [info.node_name for info in listeners] == ['_follower_data']
 
     recorder.publish(status('RECORDING', 0))
     motion = PickAndPlace(2).motion(0)

@@ -25,7 +25,9 @@ from std_srvs.srv import Trigger
 
 from recorder_node.dataset.check import Checker
 from recorder_node.node import RecorderNode
+from recorder_node.session import Decision
 from recorder_node.status_node import LATCHED
+from recorder_node.streams import StreamBuffer
 from recorder_node.take import leftovers
 from so101_driver.base_node import Stop
 from tests.conftest import wait_until
@@ -346,3 +348,44 @@ def test_saves_do_not_hold_up_the_next_start(make: Any) -> None:
     wait_until(bench.stop.is_set, what='the end')
     assert Checker(bench.root).run() == []
     assert bench.recorder.conductor.writer.total_episodes == 4
+
+
+def test_no_service_however_long_it_waits_delays_a_message(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make()
+    bench.start()
+    bench.record_rows(3)
+    let_go, waiting = threading.Event(), []
+
+    def stuck(*_args: object) -> Any:
+        waiting.append(threading.current_thread())
+        let_go.wait(60.0)
+        return Decision(False, 'let go'), []
+
+    monkeypatch.setattr(bench.recorder.conductor, 'command', stuck)
+    calls = [
+        client.call_async(Trigger.Request()) for client in bench.clients.values() for _ in range(2)
+    ]
+    try:
+        wait_until(lambda: len(waiting) >= 4, what='every thread of the executor')
+        counts = {key: b.counters().received for key, b in bench.recorder.conductor.buffers.items()}
+        for key, buffer in bench.recorder.conductor.buffers.items():
+            wait_until(lambda b=buffer, k=key: b.counters().received > counts[k] + 5, what=key)
+    finally:
+        let_go.set()
+    wait_until(lambda: all(call.done() for call in calls), what='the replies')
+
+
+def test_a_data_callback_that_raises_ends_the_process(
+    make: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench = make()
+
+    def broken(_self: object, _sample: object) -> None:
+        raise RuntimeError('a mistake of ours')
+
+    monkeypatch.setattr(StreamBuffer, 'push', broken)
+    wait_until(bench.stop.is_set, what='the end')
+    assert bench.stop.exit_code == 1
+    assert 'a mistake of ours' in capfd.readouterr().err
