@@ -61,7 +61,7 @@ class PolicyNode(Node):
         buffers = make_buffers(contract.observations(), _HISTORY_S)
         self._listener = DataListener(self, stop)
         self._streams = StreamSubscriptions(
-            self, self._listener, contract.observations(), buffers, converter, self._on_misfit
+            self, self._listener, contract.observations(), buffers, converter, self._on_refused
         )
         self._observer = Observer(contract, buffers, config.fps, config.max_observation_age_s)
         self._commands: Publisher | None = None
@@ -193,7 +193,7 @@ class PolicyNode(Node):
         self._faults.publish(String(data=f'{FAULT}: the policy stopped: {reason}'))
         self._account()
 
-    def _on_misfit(self, reason: str) -> None:
+    def _on_refused(self, reason: str) -> None:
         self.get_logger().warning(reason, throttle_duration_sec=2.0)
 
     def _on_diagnostics(self) -> None:

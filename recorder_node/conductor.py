@@ -13,21 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from recorder_node import report as reports
+from recorder_node.clock_watch import Clock
 from recorder_node.codecs import Codec
 from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
 from recorder_node.dataset import layout
 from recorder_node.dataset.writer import DatasetWriter
-from recorder_node.engine import MAX_WAITING_TAKES, Clock, Engine, Saved, Settings
+from recorder_node.engine import MAX_WAITING_TAKES, Engine, Saved, Settings
 from recorder_node.evaluation import summary
 from recorder_node.fault_rule import FaultRule
 from recorder_node.finishing import Finishing
+from recorder_node.freshness import why_not_fresh
 from recorder_node.hub.pusher import FAILED, Pusher, PushState
 from recorder_node.log import Log
 from recorder_node.messages import NS
 from recorder_node.recording import Recording
 from recorder_node.session import Action, Decision, Event, Session, State
-from recorder_node.streams import StreamBuffer, why_not_fresh
+from recorder_node.streams import StreamBuffer
 
 EXIT_NO_STREAMS = 3
 EXIT_NOT_SAVED = 1
@@ -84,7 +86,8 @@ class Conductor:
         self.message = 'waiting for the streams'
         self.outcomes: list[str | None] = []
         self.last_report: dict[str, Any] | None = None
-        self.deadline_ns: int | None = None
+        # Steady time; the end of an episode is a time of its rows instead.
+        self._reset_over_ns: int | None = None
         self._around = around
         self._lock = threading.RLock()
         self._waits_for_operator = config.start != 'auto'
@@ -122,6 +125,18 @@ class Conductor:
         """Whether the session has ended and everything is settled."""
         return self._closed
 
+    @property
+    def remaining_ns(self) -> int | None:
+        """Until the episode or the reset is over; None in other states."""
+        clock, running, reset_over_ns = (
+            self._around.clock, self.engine.running, self._reset_over_ns,
+        )  # fmt: skip
+        if self.session.state is State.RECORDING and running is not None:
+            return max(0, running.end_ns - clock.now_ns())
+        if self.session.state is State.RESET and reset_over_ns is not None:
+            return max(0, reset_over_ns - clock.steady_ns())
+        return None
+
     def push(self) -> tuple[bool, str]:
         """Upload what is durable, beside the session; return whether it began, and words."""
         with self._lock:
@@ -157,7 +172,8 @@ class Conductor:
             if decision.accepted and event is Event.START:
                 self._waits_for_operator = self.config.start != 'auto'
             self.message = reason or decision.reason
-            self._set_deadline(decision)
+            if decision.accepted:
+                self._set_deadline(decision)
         self._around.changed()
         return decision, futures
 
@@ -191,7 +207,7 @@ class Conductor:
         if self._closed:
             return
         state = self.session.state
-        over = self.deadline_ns is not None and self._around.clock.now_ns() >= self.deadline_ns
+        over = self.remaining_ns == 0
         if state is State.RECORDING and over:
             self.command(Event.EPISODE_OVER)
         elif state is State.RESET and over:
@@ -231,6 +247,10 @@ class Conductor:
         if why := self._disk_low():
             return why
         now_ns = self._around.clock.now_ns()
+        if self._around.clock.simulated and not now_ns:
+            return 'use_sim_time is true and nothing came on /clock yet'
+        if self.engine.paused:
+            return '/clock stands still: the simulator or bag is paused'
         reasons = [
             f'{why}; {self._around.publishers_of(buffer.source.topic)}'
             for buffer in self.buffers.values()
@@ -367,15 +387,6 @@ class Conductor:
         return f'only {free_mb} MiB are free at {self.writer.root}, min_free_mb is {wanted_mb}'
 
     def _set_deadline(self, decision: Decision) -> None:
-        if not decision.accepted or decision.state is None:
-            return
-        if Action.OPEN in decision.actions:
-            assert self.engine.running is not None
-            self.deadline_ns = self.engine.running.end_ns
-        elif decision.state is State.RECORDING:
-            return
-        elif decision.state is not State.RESET:
-            self.deadline_ns = None
-        elif Action.END in decision.actions:
+        if decision.state is State.RESET and Action.END in decision.actions:
             reset_ns = round(self.config.reset_time_s * NS)
-            self.deadline_ns = self._around.clock.now_ns() + reset_ns
+            self._reset_over_ns = self._around.clock.steady_ns() + reset_ns

@@ -12,8 +12,9 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
+from recorder_node.clock_watch import Clock, ClockWatch, Now
 from recorder_node.contract import Contract
 from recorder_node.dataset.consolidate import consolidate
 from recorder_node.dataset.writer import DatasetWriter
@@ -30,18 +31,9 @@ from recorder_node.video import Codec
 # Takes that may wait for the disk before a new one is refused.
 MAX_WAITING_TAKES = 2
 _IDLE_WAIT_S = 0.1
-# Reading two clocks took longer than this: somebody else had the processor, do not compare them.
-_CLOCK_BRACKET_NS = 5_000_000
-
-
-class Clock(Protocol):
-    """The two times the recorder knows."""
-
-    def now_ns(self) -> int:
-        """ROS time, that of the stamps."""
-
-    def steady_ns(self) -> int:
-        """A clock that never jumps."""
+# Simulated time may pass faster than the steady time that is waited for.
+_SIMULATED_WAIT_S = 0.005
+_SHORTEST_WAIT_S = 0.001
 
 
 class Saved(NamedTuple):
@@ -98,6 +90,7 @@ class Engine:
         self._buffers = buffers
         self._settings = settings
         self._clock = clock
+        self._watch = ClockWatch(clock)
         self._writer = writer
         self._folder = folder
         self._task = task
@@ -107,6 +100,7 @@ class Engine:
         self._lock = threading.Lock()
         self._building: list[Recording] = []
         self._opening_ns: int | None = None
+        self._steps: list[Now] = []
         self._sealed: dict[Recording, Future[SealedTake]] = {}
         self.running: Recording | None = None
         self.pending: Recording | None = None
@@ -118,6 +112,11 @@ class Engine:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix='writer')
         self._thread = threading.Thread(target=self._sample, name='sampler', daemon=True)
         self._thread.start()
+
+    @property
+    def paused(self) -> bool:
+        """Whether simulated time stands still."""
+        return self._watch.paused
 
     def apply(self, actions: tuple[Action, ...]) -> list[Future[Any]]:
         """Carry out a decision's actions in order; return what is still to be awaited.
@@ -161,8 +160,10 @@ class Engine:
     def _open(self) -> None:
         with self._lock:
             t0_ns = self._opening_ns = self._clock.now_ns()
+            epoch = len(self._steps)
         try:
             self.running = self._begun(t0_ns)
+            self.running.epoch = epoch
             with self._lock:
                 self._building.append(self.running)
         finally:
@@ -193,7 +194,7 @@ class Engine:
         recording = self.running
         assert recording is not None
         with self._lock:
-            recording.end_at(self._clock.now_ns())
+            recording.end_at(self._clock.now_ns(), self._clock.steady_ns())
         self.running, self.pending = None, recording
         self._wake.set()
         self._sealed[recording] = self._writing.submit(self._seal, recording)
@@ -259,17 +260,22 @@ class Engine:
 
     def _build_all(self) -> float:
         """Build all due rows of all takes; return the seconds until the next one is due."""
-        before_ns = self._clock.steady_ns()
-        now_ns = self._clock.now_ns()
-        steady_ns = self._clock.steady_ns()
-        if steady_ns - before_ns > _CLOCK_BRACKET_NS:
+        now = self._watch.look()
+        if now is None:
             return 0.0
         due_ns = []
         faults = []
         with self._lock:
+            if now.step_ns:
+                self._steps.append(now)
+                for buffer in self._buffers.values():
+                    buffer.step(now.step_ns)
             for recording in list(self._building):
                 try:
-                    next_ns = recording.build_due(now_ns, steady_ns)
+                    if recording.epoch < len(self._steps):
+                        recording.cut(self._steps[recording.epoch].reason)
+                        raise TakeError(recording.cut_reason)
+                    next_ns = recording.build_due(now.ros_ns, now.steady_ns)
                 except TakeError as fault:
                     if recording is self.running:
                         faults.append(str(fault))
@@ -278,10 +284,13 @@ class Engine:
                     self._building.remove(recording)
                 else:
                     due_ns.append(next_ns)
-            self._release(now_ns)
+            self._release(now.ros_ns)
         for reason in faults:
             self._on_fault(reason)
-        return max(0.0, (min(due_ns) - now_ns) / NS) if due_ns else _IDLE_WAIT_S
+        if not due_ns:
+            return _IDLE_WAIT_S
+        longest_s = _SIMULATED_WAIT_S if self._clock.simulated else _IDLE_WAIT_S
+        return min(max((min(due_ns) - now.ros_ns) / NS, _SHORTEST_WAIT_S), longest_s)
 
     def _release(self, now_ns: int) -> None:
         """Let the streams forget what no row to come can use."""

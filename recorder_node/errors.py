@@ -19,6 +19,19 @@ class StreamError(RecorderError):
     """A message that does not fit its contract (joint missing, other size, other encoding)."""
 
 
+class ForeignMessage(StreamError):  # noqa: N818 - no error, the message is for somebody else
+    """A message with none of the source's joints: it belongs to another source of the topic.
+
+    Args:
+        topic: where it came.
+        names: the joints that it has.
+    """
+
+    def __init__(self, topic: str, names: str) -> None:
+        super().__init__(f'{topic}: none of the joints in the message; it has {names}')
+        self.names = names
+
+
 class DatasetError(RecorderError):
     """The dataset on disk cannot be opened, resumed or extended."""
 

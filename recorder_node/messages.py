@@ -96,7 +96,8 @@ def load_units(mode: str, calibration_path: str, contract: Contract) -> Units:
 def extractor(feature: Feature, source: Source, converter: Units) -> Extractor:
     """Return the function that turns this source's messages into readings.
 
-    The function raises StreamError, naming topic and cause, for a message that does not fit.
+    The function raises StreamError, naming topic and cause, for a message that does not fit, and
+    ForeignMessage for one that is another source's.
     """
     read: Callable[[Any], Value]
     if source.type in IMAGE_TYPES:
@@ -110,12 +111,14 @@ def extractor(feature: Feature, source: Source, converter: Units) -> Extractor:
         header = getattr(message, 'header', None)
         if header is None:
             return Reading(None, '', read(message))
+        # Read first: whether the message is this source's at all comes before its stamp.
+        value = read(message)
         stamp_ns = stamp_to_ns(header.stamp) if source.stamp == 'header' else None
         if stamp_ns == 0:
             raise StreamError(
                 f'{source.topic}: the header stamp is zero; use stamp: receive in the contract'
             )
-        return Reading(stamp_ns, header.frame_id, read(message))
+        return Reading(stamp_ns, header.frame_id, value)
 
     return extract
 

@@ -24,7 +24,7 @@ from recorder_node.heap import use_one_heap
 from recorder_node.messages import load_units
 from recorder_node.recover import settle_unfinished
 from recorder_node.sampler import make_buffers
-from recorder_node.session import COMMANDS, FAULT, PUSH, Event, State
+from recorder_node.session import COMMANDS, FAULT, PUSH, Event
 from recorder_node.status_node import StatusPublisher
 from recorder_node.streams_node import AdaptiveSubscription, StreamSubscriptions
 from recorder_node.take import leftovers
@@ -42,11 +42,11 @@ _HISTORY_S = 2.0
 
 
 class RosClock:
-    """The node's clock and the steady one; simulated time knows no other."""
+    """The node's clock and the steady one."""
 
     def __init__(self, node: Node) -> None:
         self._clock = node.get_clock()
-        self._simulated = bool(node.get_parameter('use_sim_time').value)
+        self.simulated = bool(node.get_parameter('use_sim_time').value)
 
     def now_ns(self) -> int:
         """ROS time."""
@@ -54,7 +54,7 @@ class RosClock:
 
     def steady_ns(self) -> int:
         """Steady time."""
-        return self.now_ns() if self._simulated else time.monotonic_ns()
+        return time.monotonic_ns()
 
 
 class RecorderNode(Node):
@@ -78,7 +78,7 @@ class RecorderNode(Node):
         buffers = make_buffers(contract, config.effective_row_delay_s + _HISTORY_S)
         self._listener = DataListener(self, stop)
         self._streams = StreamSubscriptions(
-            self, self._listener, contract, buffers, converter, self._on_misfit
+            self, self._listener, contract, buffers, converter, self._on_refused
         )
         self._voice = make_voice(self.get_logger()) if config.play_sounds else None
         note = self._voice.note if self._voice else lambda _state, _episode: None
@@ -212,10 +212,8 @@ class RecorderNode(Node):
         if message.data.strip():
             self.conductor.task = message.data.strip()
 
-    def _on_misfit(self, reason: str) -> None:
+    def _on_refused(self, reason: str) -> None:
         self.get_logger().warning(reason, throttle_duration_sec=2.0)
-        if self.conductor.session.state is State.RECORDING:
-            self.conductor.fault(reason)
 
     def _on_tick(self) -> None:
         if not self._stop.is_set():

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from recorder_node.contract import ELEMENT_DTYPES, JOINT_FIELDS, Feature, Source
-from recorder_node.errors import StreamError
+from recorder_node.errors import ForeignMessage, StreamError
 from recorder_node.values import Vector
 
 
 def number_reader(feature: Feature, source: Source) -> Callable[[Any], Vector]:
     """Return the function that takes a source's numbers out of its messages, in its own units.
 
-    The function raises StreamError, naming topic and cause, for a message that does not fit.
+    The function raises StreamError, naming topic and cause, for a message that does not fit, and
+    ForeignMessage for one that has none of the joints.
     """
     if source.type == 'sensor_msgs/msg/JointState':
         return _JointReader(source, lambda message: getattr(message, source.field))
@@ -100,10 +101,15 @@ class _JointReader:
         return values[self._order]
 
     def _find(self, names: list[str]) -> list[int]:
-        missing = [joint for joint in self._source.joints if joint not in names]
+        topic, joints = self._source.topic, self._source.joints
+        missing = [joint for joint in joints if joint not in names]
+        if names and len(missing) == len(joints):
+            raise ForeignMessage(topic, ', '.join(names))
         if missing:
             raise StreamError(
-                f'{self._source.topic}: no joint {", ".join(missing)} in the '
+                f'{topic}: no joint {", ".join(missing)} in the '
                 f'message; it has {", ".join(names) or "none"}'
             )
+        if twice := [joint for joint in joints if names.count(joint) > 1]:
+            raise StreamError(f'{topic}: joint {", ".join(twice)} more than once in the message')
         return [names.index(joint) for joint in self._source.joints]

@@ -10,13 +10,15 @@ from typing import Any
 
 from recorder_node import report as reports
 from recorder_node.errors import RecorderError
+from recorder_node.freshness import why_nothing
 from recorder_node.messages import NS
 from recorder_node.sampler import Row, Sampler, grid_ns
-from recorder_node.streams import StreamBuffer
+from recorder_node.streams import Counters, Pick, StreamBuffer
 from recorder_node.take import SealedTake, Take
 
-# Slewing moves a clock by at most 0.5 ms per second; a jump is a step.
-CLOCK_STEP_NS = NS // 20
+# The rows of an ended take are built this long after their time at the latest, whatever the clock
+# of the stamps does: simulated time may be slow or stand still.
+_PATIENCE_NS = NS
 
 
 class TakeError(RecorderError):
@@ -54,13 +56,16 @@ class Recording:
         self._row_delay_ns = row_delay_ns
         self._max_gap_ns = max_gap_ns
         self._task = task
-        self._counters = {key: buffer.counters() for key, buffer in buffers.items()}
+        self._before = self._counted()
+        self._after: dict[str, Counters] | None = None
         self._fallbacks: Counter[str] = Counter()
         self._stale: Counter[str] = Counter()
         self._stale_since_ns: dict[str, int] = {}
         self._built_ns = array('q')
-        self._clock_offset_ns: int | None = None
+        self._last_ns: int | None = None
         self.cut_reason = ''
+        # How often the clock had stepped when it began.
+        self.epoch = 0
         # How the operator marks the episode; to be handed to the take when it is sealed.
         self.outcome: bool | None = None
 
@@ -75,17 +80,16 @@ class Recording:
         return grid_ns(self.take.t0_ns, self.take.rows, self.take.fps)
 
     @property
-    def lost(self) -> int:
-        """Messages missing on all streams since the take began."""
-        return sum(
-            buffer.counters().since(self._counters[key]).lost
-            for key, buffer in self._buffers.items()
-        )
+    def counters(self) -> dict[str, Counters]:
+        """What happened on each stream from the beginning of the take to its last row."""
+        after = self._after or self._counted()
+        return {key: after[key].since(before) for key, before in self._before.items()}
 
-    def end_at(self, now_ns: int) -> None:
+    def end_at(self, now_ns: int, steady_ns: int) -> None:
         """Let the row at or before `now_ns` be the last."""
         rows = (now_ns - self.take.t0_ns) * self.take.fps // NS + 1
         self._end_rows = max(1, min(self._end_rows, rows))
+        self._last_ns = steady_ns + self._row_delay_ns + _PATIENCE_NS
 
     def build_due(self, now_ns: int, steady_ns: int) -> int | None:
         """Build every row that is due; return when the next is, None when there is none.
@@ -94,35 +98,46 @@ class Recording:
             TakeError: the take ends with the rows built so far.
         """
         try:
-            self._check_clock(now_ns - steady_ns)
             while self.take.rows < self._end_rows:
                 due_ns = self.next_ns + self._row_delay_ns
-                if now_ns < due_ns:
+                waits = self._last_ns is None or steady_ns < self._last_ns
+                if now_ns < due_ns and waits:
                     return due_ns
                 row = self._sampler.row(self.take.t0_ns, self.take.rows)
                 self._note(row)
                 self.take.add(row, self._task())
-                self._built_ns.append(steady_ns)
+                self._built_ns.append(now_ns)
         except Exception as error:  # whatever it is, the rows so far are good
-            self._end_rows = self.take.rows
-            self.cut_reason = self._in_words(error)
-            self.complete.set()
+            self.cut(self._in_words(error))
             if isinstance(error, TakeError):
                 raise
             raise TakeError(self.cut_reason) from error
-        self.complete.set()
+        self._complete()
         return None
+
+    def cut(self, reason: str) -> None:
+        """End with the rows built so far."""
+        self._end_rows = self.take.rows
+        self.cut_reason = reason
+        self._complete()
 
     def report(self, sealed: SealedTake) -> dict[str, Any]:
         """Return the episode's report."""
-        counters = {
-            key: buffer.counters().since(self._counters[key])
-            for key, buffer in self._buffers.items()
-        }
-        report = reports.make(sealed, counters, self._fallbacks, self._stale, self._built_ns)
+        refusals = {key: buffer.last_refusal for key, buffer in self._buffers.items()}
+        report = reports.make(
+            sealed, self.counters, self._fallbacks, self._stale, refusals, self._built_ns
+        )
         if self.cut_reason:
             report['warnings'].append(f'ended early: {self.cut_reason}')
         return report
+
+    def _complete(self) -> None:
+        """Stop counting: what comes now belongs to the next take."""
+        self._after = self._counted()
+        self.complete.set()
+
+    def _counted(self) -> dict[str, Counters]:
+        return {key: buffer.counters() for key, buffer in self._buffers.items()}
 
     def _in_words(self, error: Exception) -> str:
         if isinstance(error, OSError):
@@ -138,12 +153,11 @@ class Recording:
                 continue
             since_ns = self._stale_since_ns.setdefault(key, row.t_ns)
             if row.t_ns - since_ns > self._max_gap_ns:
-                topic = self._buffers[key].source.topic
-                raise TakeError(f'{topic} ({key}) is silent for {pick.age_ns / NS:.1f} s')
+                raise TakeError(self._why_stale(key, pick))
             self._stale[key] += 1
 
-    def _check_clock(self, offset_ns: int) -> None:
-        """Compare the ROS clock with the steady one since the last call."""
-        last_ns, self._clock_offset_ns = self._clock_offset_ns, offset_ns
-        if last_ns is not None and abs(offset_ns - last_ns) > CLOCK_STEP_NS:
-            raise TakeError(f'the clock stepped by {(offset_ns - last_ns) / NS:+.3f} s')
+    def _why_stale(self, key: str, pick: Pick) -> str:
+        name = f'{self._buffers[key].source.topic} ({key})'
+        if told := why_nothing(self._buffers[key]):
+            return f'{name} has nothing usable for {pick.age_ns / NS:.1f} s: {told}'
+        return f'{name} is silent for {pick.age_ns / NS:.1f} s'

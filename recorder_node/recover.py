@@ -41,7 +41,7 @@ def recover(folder: Path, root: Path, version: str = 'auto') -> tuple[int, dict[
     take, contract = restore(folder)
     resume = (root / layout.INFO).is_file()
     writer = DatasetWriter(root, describe(contract, take.fps, version), resume)
-    report = reports.make(take, {key: Counters() for key in take.streams}, {}, {}, [])
+    report = reports.make(take, {key: Counters() for key in take.streams}, {}, {}, {}, [])
     report['warnings'].append('recovered from a take that was cut')
     return writer.publish(take, report), report
 

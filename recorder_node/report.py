@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recorder_node.freshness import counted
 from recorder_node.messages import NS
 from recorder_node.sealed import SealedTake
 from recorder_node.streams import Counters
@@ -28,6 +29,7 @@ def make(
     counters: Mapping[str, Counters],
     fallbacks: Mapping[str, int],
     stale: Mapping[str, int],
+    refusals: Mapping[str, str],
     built_ns: Sequence[int],
 ) -> dict[str, Any]:
     """Return the report of a sealed take as plain data.
@@ -37,7 +39,8 @@ def make(
         counters: per stream, what happened during the take.
         fallbacks: per stream, rows for which `next` found nothing and the last value was taken.
         stale: per stream, rows whose value was older than allowed and was repeated.
-        built_ns: steady time at which each row was built.
+        refusals: per stream, why the last message that was of no use was refused.
+        built_ns: ROS time at which each row was built.
     """
     times = take.t0_ns + np.arange(take.rows, dtype=np.int64) * NS // take.fps
     streams = {}
@@ -52,6 +55,11 @@ def make(
             'lost': counters[key].lost,
             'out_of_order': counters[key].out_of_order,
             'malformed': counters[key].malformed,
+            'ahead': counters[key].ahead,
+            'behind': counters[key].behind,
+            'foreign': counters[key].foreign,
+            'refused': counters[key].refused,
+            'last_refusal': refusals.get(key, '') if counters[key].refused else '',
         }
     skew = take.stamps_ns.max(axis=1) - take.stamps_ns.min(axis=1)
     report: dict[str, Any] = {
@@ -83,6 +91,11 @@ def one_line(report: Mapping[str, Any]) -> str:
     if report['warnings']:
         text += '; ' + '; '.join(report['warnings'])
     return text
+
+
+def refusals_in_words(key: str, refused: int, last: str) -> str:
+    """Say how many messages of a stream were of no use, and why the last was."""
+    return f'{key}: {counted(refused)} refused, last: {last}'
 
 
 def _rate_hz(built_ns: Sequence[int]) -> float:
@@ -125,6 +138,8 @@ def _warnings(take: SealedTake, report: Mapping[str, Any]) -> list[str]:
     for key, stream in report['streams'].items():
         if stream['stale']:
             found.append(f'{key} was older than allowed in {stream["stale"]} rows')
+        if stream['refused']:
+            found.append(refusals_in_words(key, stream['refused'], stream['last_refusal']))
     return found
 
 

@@ -14,6 +14,7 @@
 | publishing | takes that are being written |
 | age_ms.<stream>, rate_hz.<stream> | of the newest message; empty before the first |
 | lost | messages missing on all streams in the running or last episode |
+| refused, refusals | messages of no use, likewise; how many and why, in words |
 | free_mb | disk space |
 | waiting_frames | frames in the encoders' queues |
 | message | the last event or refusal, in words |
@@ -33,7 +34,7 @@ from recorder_node.conductor import Conductor
 from recorder_node.evaluation import summary
 from recorder_node.messages import NS
 from recorder_node.recording import Recording
-from recorder_node.report import one_line
+from recorder_node.report import one_line, refusals_in_words
 from recorder_node.session import State
 
 SCHEMA = '1'
@@ -44,8 +45,9 @@ def values_of(conductor: Conductor, now_ns: int) -> dict[str, object]:
     session, engine, config = conductor.session, conductor.engine, conductor.config
     recording = engine.running or engine.pending
     rows = recording.take.rows if recording else 0
-    deadline_ns = conductor.deadline_ns
+    remaining_ns = conductor.remaining_ns
     report = conductor.last_report
+    counters = recording.counters if recording else {}
     values: dict[str, object] = {
         'state': session.state.value,
         'episode_index': _episode_index(conductor),
@@ -55,10 +57,16 @@ def values_of(conductor: Conductor, now_ns: int) -> dict[str, object]:
         'task': conductor.task,
         'rows': rows,
         'seconds': rows / config.fps,
-        'remaining_s': None if deadline_ns is None else max(0.0, (deadline_ns - now_ns) / NS),
+        'remaining_s': None if remaining_ns is None else remaining_ns / NS,
         'pending': engine.pending is not None,
         'publishing': engine.waiting_takes,
-        'lost': recording.lost if recording else 0,
+        'lost': sum(counted.lost for counted in counters.values()),
+        'refused': sum(counted.refused for counted in counters.values()),
+        'refusals': '; '.join(
+            refusals_in_words(key, counted.refused, conductor.buffers[key].last_refusal)
+            for key, counted in counters.items()
+            if counted.refused
+        ),
         'waiting_frames': recording.take.waiting_frames if recording else 0,
         'free_mb': conductor.free_mb(),
         'message': conductor.message,

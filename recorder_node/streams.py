@@ -9,29 +9,19 @@ from __future__ import annotations
 import dataclasses
 import threading
 from bisect import bisect_left, bisect_right
-from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from recorder_node.beat import Beat
 from recorder_node.contract import TEXT_TYPE, Source
 from recorder_node.messages import NS, Value
 
 # Frame ids with which the follower tells a new command from a repeated goal.
 HOLD_FRAME = 'hold'
-# A stamp this far ahead of the clock means that the publisher's clock differs.
-AHEAD_NS = NS // 4
-# In periods: up to _LATE a sample counts as late, not lost; from _PAUSE on the stream was paused.
-_LATE = 0.75
-_PAUSE = 100
-# How much lateness carries over to the next sample; less than all, so that a rate slightly off
-# the promised one never adds up to a loss.
-_REMEMBERED = 0.8
-# Over which the rate is measured.
-_RATE_NS = NS
-# Gaps that the period is estimated from, where the contract does not tell it: the mean of the
-# middle half, so that neither pauses nor bursts count.
-_GAPS = 32
+# So many messages in a row with stamps from before the history: their publisher began again.
+_BEGUN_AGAIN = 5
 
 
 class Sample(NamedTuple):
@@ -53,12 +43,24 @@ class Pick(NamedTuple):
 
 @dataclasses.dataclass
 class Counters:
-    """What happened on a stream since the node started."""
+    """What happened on a stream since the node started.
+
+    Refused were messages that did not fit the contract (`malformed`), and those with stamps `ahead`
+    of the clock, or `behind` what is kept. `foreign` ones are another source's.
+    """
 
     received: int = 0
     lost: int = 0
     out_of_order: int = 0
     malformed: int = 0
+    ahead: int = 0
+    behind: int = 0
+    foreign: int = 0
+
+    @property
+    def refused(self) -> int:
+        """How many messages of this stream were of no use."""
+        return self.malformed + self.ahead + self.behind
 
     def since(self, earlier: Counters) -> Counters:
         """Return the difference to an earlier copy."""
@@ -70,6 +72,13 @@ class Counters:
                 )
             )
         )
+
+
+class Refusals(NamedTuple):
+    """Messages refused since the last good one, and why the last was."""
+
+    in_a_row: int
+    reason: str
 
 
 class StreamBuffer:
@@ -90,26 +99,41 @@ class StreamBuffer:
         self._samples: list[Sample] = []
         self._stamps: list[int] = []
         self._counters = Counters()
-        self._period_ns = NS / source.rate_hz if source.rate_hz else 0.0
-        self._gaps: deque[int] = deque(maxlen=_GAPS)
-        self._beats: deque[int] = deque()
-        # How much of a period the last sample came early, against a regular beat.
-        self._early = 0.0
+        self._beat = Beat(source.rate_hz)
+        self._refusals = Refusals(0, '')
+        self._behind_in_a_row = 0
+        self.foreign_names = ''
+        # Why the last message that was of no use was refused.
+        self.last_refusal = ''
 
-    def push(self, sample: Sample) -> None:
-        """Add a sample; equal stamps replace, a late one is sorted in and counted."""
+    def push(self, sample: Sample) -> str:
+        """Add a sample; equal stamps replace, a late one is sorted in and counted.
+
+        One with a stamp from before the history is refused, until several in a row say that the
+        publisher's clock was set back, or that a bag began again: the history begins again too.
+
+        Returns:
+            why it was refused, '' when it was not.
+        """
         stamp_ns = sample.stamp_ns - self._latency_ns
         sample = sample._replace(stamp_ns=stamp_ns)
         with self._lock:
+            if self._stamps and stamp_ns < self._stamps[-1] - self._history_ns:
+                back_s = (self._stamps[-1] - stamp_ns) / NS
+                self._behind_in_a_row += 1
+                if self._behind_in_a_row < _BEGUN_AGAIN:
+                    reason = f'its stamp is {back_s:.1f} s before the last one'
+                    self._refuse('behind', reason)
+                    return reason
+                self._begin_again(())
+            self._behind_in_a_row = 0
             self._counters.received += 1
             if not self._stamps or stamp_ns > self._stamps[-1]:
-                if self._stamps and self.source.type != TEXT_TYPE:
-                    self._note_gap(stamp_ns - self._stamps[-1])
+                lost = self._beat.note(stamp_ns, self._refusals.in_a_row)
+                if self.source.type != TEXT_TYPE:
+                    self._counters.lost = max(0, self._counters.lost + lost)
                 self._samples.append(sample)
                 self._stamps.append(stamp_ns)
-                self._beats.append(stamp_ns)
-                while stamp_ns - self._beats[0] > _RATE_NS:
-                    self._beats.popleft()
             else:
                 self._counters.out_of_order += 1
                 at = bisect_left(self._stamps, stamp_ns)
@@ -118,24 +142,43 @@ class StreamBuffer:
                 else:
                     self._samples.insert(at, sample)
                     self._stamps.insert(at, stamp_ns)
+            self._refusals = self._refusals._replace(in_a_row=0)
             self._forget(self._stamps[-1] - self._history_ns)
+        return ''
 
     def release(self, t_ns: int) -> None:
         """Forget what no row from `t_ns` on can use."""
         with self._lock:
             self._forget(t_ns)
 
-    def note_malformed(self) -> None:
-        """Count a message that did not fit the contract."""
-        with self._lock:
-            self._counters.malformed += 1
+    def refuse(self, kind: str, reason: str) -> None:
+        """Count a message that is of no use.
 
-    def clear(self) -> None:
-        """Forget all samples, as after a step of the clock."""
+        Args:
+            kind: the counter, `malformed` or `ahead`.
+            reason: for people.
+        """
         with self._lock:
-            self._samples.clear()
-            self._stamps.clear()
-            self._beats.clear()
+            self._refuse(kind, reason)
+
+    def note_foreign(self, names: str) -> None:
+        """Count a message that is another source's, with the joints that it has."""
+        with self._lock:
+            self._counters.foreign += 1
+            self.foreign_names = names
+
+    def refusals(self) -> Refusals:
+        """Return what was refused since the last good message."""
+        with self._lock:
+            return self._refusals
+
+    def step(self, step_ns: int) -> None:
+        """Forget what was stamped before a step of the clock; a text that holds is moved along."""
+        with self._lock:
+            last = self._samples[-1:] if self.source.type == TEXT_TYPE else []
+            self._begin_again(
+                [sample._replace(stamp_ns=sample.stamp_ns + step_ns) for sample in last]
+            )
 
     def counters(self) -> Counters:
         """Return a copy of the counters."""
@@ -150,9 +193,7 @@ class StreamBuffer:
     def rate_hz(self) -> float:
         """Return the rate over the last second, 0 when there are too few samples."""
         with self._lock:
-            if len(self._beats) < 3:
-                return 0.0
-            return (len(self._beats) - 1) * NS / (self._beats[-1] - self._beats[0])
+            return self._beat.rate_hz
 
     def __len__(self) -> int:
         """Return how many samples are held."""
@@ -201,18 +242,15 @@ class StreamBuffer:
             del self._samples[:oldest]
             del self._stamps[:oldest]
 
-    def _note_gap(self, gap_ns: int) -> None:
-        """Count the periods that a gap spans more than one; a sample merely late takes it back."""
-        if not self.source.rate_hz:
-            self._gaps.append(gap_ns)
-            ordered = sorted(self._gaps)
-            middle = ordered[len(ordered) // 4 : len(ordered) - len(ordered) // 4]
-            self._period_ns = sum(middle) / len(middle)
-        missing = gap_ns / self._period_ns - 1 + self._early
-        whole = round(missing) if abs(missing) > _LATE else 0
-        self._early = (missing - whole) * _REMEMBERED
-        if whole < _PAUSE:
-            self._counters.lost = max(0, self._counters.lost + whole)
+    def _refuse(self, kind: str, reason: str) -> None:
+        setattr(self._counters, kind, getattr(self._counters, kind) + 1)
+        self._refusals = Refusals(self._refusals.in_a_row + 1, reason)
+        self.last_refusal = reason
+
+    def _begin_again(self, samples: Sequence[Sample]) -> None:
+        self._samples = list(samples)
+        self._stamps = [sample.stamp_ns for sample in samples]
+        self._beat.begin_again()
 
 
 def _picked(sample: Sample | None, t_ns: int) -> Pick | None:
@@ -227,29 +265,3 @@ def _interpolated(before: Sample | None, after: Sample | None, t_ns: int) -> Pic
     share = (t_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
     value = before.value + share * (after.value - before.value)
     return Pick(before._replace(value=value), t_ns - before.stamp_ns)
-
-
-def why_not_fresh(buffer: StreamBuffer, now_ns: int) -> str:
-    """Return '' when the stream is fresh enough to start an episode, else the reason."""
-    newest = buffer.newest()
-    topic = buffer.source.topic
-    if newest is None:
-        return f'{topic} ({buffer.key}): nothing received yet'
-    age_ns = now_ns - newest.stamp_ns
-    if age_ns < -AHEAD_NS:
-        return (
-            f'{topic} ({buffer.key}): stamps are {-age_ns / NS:.1f} s ahead of this '
-            "machine's clock; synchronise the clocks or use stamp: receive"
-        )
-    if age_ns <= buffer.source.max_age_s * NS:
-        return ''
-    if now_ns - newest.recv_ns <= buffer.source.max_age_s * NS:
-        return (
-            f'{topic} ({buffer.key}): stamps are {age_ns / NS:.1f} s behind this '
-            "machine's clock although messages arrive; synchronise the clocks or use "
-            'stamp: receive'
-        )
-    return (
-        f'{topic} ({buffer.key}): last message is {age_ns / NS:.1f} s old, '
-        f'{buffer.source.max_age_s:g} s is allowed'
-    )

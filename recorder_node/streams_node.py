@@ -11,10 +11,10 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from recorder_node.contract import IMAGE_TYPES, Contract
-from recorder_node.errors import StreamError
+from recorder_node.intake import Intake
 from recorder_node.messages import Units, extractor
 from recorder_node.sampler import stream_keys
-from recorder_node.streams import Sample, StreamBuffer
+from recorder_node.streams import StreamBuffer
 from so101_driver.data_node import DataListener
 
 _DEPTH = 10
@@ -100,7 +100,7 @@ class StreamSubscriptions:
         contract: the features.
         buffers: one per source.
         converter: units.
-        on_misfit: called with the reason when a message does not fit the contract.
+        refused: told, in words, about every message that is of no use.
     """
 
     def __init__(
@@ -110,16 +110,15 @@ class StreamSubscriptions:
         contract: Contract,
         buffers: dict[str, StreamBuffer],
         converter: Units,
-        on_misfit: Callable[[str], None],
+        refused: Callable[[str], None],
     ) -> None:
         self._node = node
-        self._on_misfit = on_misfit
         # Topics that serve several features are subscribed once.
-        receivers: dict[tuple[str, str], list[Callable[[Any, int], None]]] = {}
+        receivers: dict[tuple[str, str], list[Intake]] = {}
         for feature in contract.features:
             for key, source in zip(stream_keys(feature), feature.sources, strict=True):
-                receive = self._receiver(buffers[key], extractor(feature, source, converter))
-                receivers.setdefault((source.topic, source.type), []).append(receive)
+                intake = Intake(buffers[key], extractor(feature, source, converter), refused)
+                receivers.setdefault((source.topic, source.type), []).append(intake)
         self._subscriptions = [
             AdaptiveSubscription(
                 node,
@@ -152,29 +151,16 @@ class StreamSubscriptions:
         ]
         return f'no publisher; topics that have one: {", ".join(sorted(existing)) or "none"}'
 
-    def _dispatcher(self, receivers: Iterable[Callable[[Any, int], None]]) -> Callable[[Any], None]:
-        group = tuple(receivers)
+    def _dispatcher(self, intakes: Iterable[Intake]) -> Callable[[Any], None]:
+        group = tuple(intakes)
         clock = self._node.get_clock()
 
         def dispatch(message: Any) -> None:
             recv_ns = clock.now().nanoseconds
-            for receive in group:
-                receive(message, recv_ns)
+            for intake in group:
+                intake(message, recv_ns)
 
         return dispatch
-
-    def _receiver(self, buffer: StreamBuffer, extract: Any) -> Callable[[Any, int], None]:
-        def receive(message: Any, recv_ns: int) -> None:
-            try:
-                reading = extract(message)
-            except StreamError as error:
-                buffer.note_malformed()
-                self._on_misfit(str(error))
-                return
-            stamp_ns = recv_ns if reading.stamp_ns is None else reading.stamp_ns
-            buffer.push(Sample(stamp_ns, recv_ns, reading.frame_id, reading.value))
-
-        return receive
 
 
 def _internal(topic: str) -> bool:

@@ -36,24 +36,31 @@ JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_ro
 
 
 class FakeClock:
-    """Time that moves only when told to."""
+    """Time that moves only when told to. Threads may read it: every change is one assignment."""
 
-    def __init__(self, now_ns: int = T0_NS) -> None:
-        self.ros_ns = now_ns
-        self.mono_ns = 0
+    def __init__(self, now_ns: int = T0_NS, simulated: bool = False) -> None:
+        self.simulated = simulated
+        self._passed_ns = 0
+        # ROS time is this, since steady time was that, at this rate.
+        self._line = (now_ns, 0, 1.0)
 
     def advance(self, ns: int) -> None:
         """Let time pass on both clocks."""
-        self.ros_ns += ns
-        self.mono_ns += ns
+        self._passed_ns += ns
+
+    def set(self, ros_ns: int | None = None, rate: float = 1.0) -> None:
+        """Set ROS time, or only its rate: simulated time may be slow (below 1) or paused (0)."""
+        now_ns = self.now_ns() if ros_ns is None else ros_ns
+        self._line = (now_ns, self._passed_ns, rate)
 
     def now_ns(self) -> int:
         """ROS time."""
-        return self.ros_ns
+        ros_ns, since_ns, rate = self._line
+        return ros_ns + int((self._passed_ns - since_ns) * rate)
 
     def steady_ns(self) -> int:
         """Steady time."""
-        return self.mono_ns
+        return self._passed_ns
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 30.0, what: str = '') -> None:

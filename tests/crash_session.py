@@ -30,6 +30,8 @@ EPISODE_S = 1.5
 class RealClock:
     """Both clocks of the machine."""
 
+    simulated = False
+
     def now_ns(self) -> int:
         """Wall time."""
         return time.time_ns()

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder_node.contract import Source
+from recorder_node.contract import TEXT_TYPE, Source
+from recorder_node.freshness import why_not_fresh
 from recorder_node.messages import NS
-from recorder_node.streams import HOLD_FRAME, Sample, StreamBuffer, why_not_fresh
+from recorder_node.streams import HOLD_FRAME, Sample, StreamBuffer
 
 PERIOD_NS = NS // 30
 MS = 1_000_000
@@ -215,3 +216,53 @@ def test_freshness_names_what_is_wrong(stamp_ms: int, recv_ms: int, words: str) 
 
 def test_freshness_before_the_first_message() -> None:
     assert 'nothing received yet' in why_not_fresh(buffer(), 0)
+
+
+def test_stamps_moved_ahead_on_purpose_are_fresh() -> None:
+    stream = buffer(latency_s=-1.0)
+    stream.push(sample(1000 * MS))
+    assert why_not_fresh(stream, 1000 * MS) == ''
+
+
+def test_what_was_refused_is_not_lost() -> None:
+    for rate_hz in (0.0, 100.0):
+        stream = buffer(rate_hz=rate_hz)
+        for k in range(200):
+            if k % 10 == 7:
+                stream.refuse('malformed', 'not a number')
+            else:
+                stream.push(sample(k * 10 * MS))
+        counters = stream.counters()
+        assert (counters.lost, counters.malformed, counters.received) == (0, 20, 180)
+
+
+def test_one_stamp_from_long_ago_is_refused_and_costs_nothing() -> None:
+    stream = buffer(history_s=2.0)
+    for k in range(100):
+        stream.push(sample(100 * NS + k * 10 * MS))
+    assert 'is 96.0 s before the last one' in stream.push(sample(4990 * MS))
+    stream.push(sample(101 * NS))
+    assert picked(stream, 101 * NS) == 101 * NS
+    assert (stream.counters().behind, stream.counters().out_of_order) == (1, 0)
+
+
+def test_a_publisher_whose_clock_was_set_back_is_heard_again() -> None:
+    stream = buffer(history_s=2.0)
+    stream.push(sample(100 * NS))
+    for k in range(6):
+        stream.push(sample(5 * NS + k * 10 * MS))
+    assert picked(stream, 6 * NS) == 5050 * MS
+    assert stream.counters().behind == 4
+
+
+def test_a_step_of_the_clock_forgets_all_but_a_text_which_holds() -> None:
+    stream = buffer()
+    stream.push(sample(100 * NS))
+    stream.step(-90 * NS)
+    assert stream.newest() is None
+    text = StreamBuffer('t', Source('/t', TEXT_TYPE, max_age_s=86400.0), 10 * NS)
+    text.push(Sample(100 * NS, 100 * NS, '', 'phase one'))
+    text.step(-90 * NS)
+    pick = text.pick(11 * NS, PERIOD_NS)
+    assert pick is not None
+    assert (pick.sample.value, pick.age_ns) == ('phase one', NS)

@@ -110,7 +110,7 @@ def test_a_marked_episode(tmp_path: Path, outcome: bool, success: bool, words: s
     assert take.columns['next.success'][:, 0].tolist() == [False, False, success]
     assert take.columns['next.reward'][:, 0].tolist() == [0.0, 0.0, float(success)]
     assert take.columns['next.reward'].dtype == np.float32
-    report = reports.make(take, {key: Counters() for key in take.streams}, {}, {}, [])
+    report = reports.make(take, {key: Counters() for key in take.streams}, {}, {}, {}, [])
     assert report['outcome'] == words
     assert not any('marked' in warning for warning in report['warnings'])
     again, _ = restore(take.folder)
@@ -122,7 +122,7 @@ def test_an_episode_not_marked_is_no_success(tmp_path: Path) -> None:
     take = live_take(tmp_path / 'take', kinds_contract(), 3).seal()
     assert not take.columns['next.success'].any()
     assert not take.columns['next.reward'].any()
-    report = reports.make(take, {key: Counters() for key in take.streams}, {}, {}, [])
+    report = reports.make(take, {key: Counters() for key in take.streams}, {}, {}, {}, [])
     assert report['outcome'] is None
     assert 'not marked as success or failure' in report['warnings'][0]
 

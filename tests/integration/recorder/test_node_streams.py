@@ -1,0 +1,119 @@
+"""What the recorder node makes of streams that are silent, bad, wrong or held up."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from std_srvs.srv import Trigger
+
+from recorder_node.dataset.check import Checker
+from recorder_node.session import Decision
+from recorder_node.streams import StreamBuffer
+from tests.conftest import wait_until
+
+
+def test_a_camera_that_falls_silent_is_a_fault_whose_rows_can_be_saved(make: Any) -> None:
+    bench = make()
+    bench.start()
+    bench.record_rows(10)
+    bench.lab.silent = True
+    wait_until(lambda: bench.status.get('state') == 'FAULT', what='FAULT')
+    assert '/lab/camera' in bench.status['message']
+    assert 'silent' in bench.status['message']
+    assert not bench.call('start_episode').success
+    reply = bench.call('save_episode')
+    assert reply.success
+    assert 'ended early' in reply.message
+    wait_until(lambda: bench.status.get('state') == 'IDLE', what='IDLE')
+    reply = bench.call('start_episode')
+    assert not reply.success
+    assert '/lab/camera' in reply.message
+    bench.lab.silent = False
+    bench.start()
+    assert Checker(bench.root).run() == []
+
+
+def test_a_picture_that_changes_its_size_is_a_fault(make: Any) -> None:
+    bench = make()
+    bench.start()
+    bench.record_rows(3)
+    bench.lab.width = 32
+    wait_until(lambda: bench.status.get('state') == 'FAULT', what='FAULT')
+    assert '/lab/camera (observation.images.top) has nothing usable' in bench.status['message']
+    assert '32x48, the contract says 64x48' in bench.status['message']
+    assert int(bench.status['refused']) > 10
+    assert bench.call('discard_episode').success
+
+
+def test_one_bad_message_costs_nothing_and_is_told(make: Any) -> None:
+    bench = make()
+    bench.start()
+    bench.record_rows(5)
+    bench.lab.spoil(4)
+    wait_until(lambda: bench.status.get('refused') == '4', what='the count in the status')
+    assert 'observation.state: 4 messages refused' in bench.status['refusals']
+    rows = bench.recorder.conductor.engine.running.take.rows
+    bench.record_rows(rows + 20)
+    reply = bench.call('save_episode')
+    assert reply.success
+    assert (
+        'observation.state: 4 messages refused, last: /lab/joint_states: a value is not finite'
+        in reply.message
+    )
+    report = bench.recorder.conductor.last_report
+    assert report['streams']['observation.state']['malformed'] == 4
+    assert Checker(bench.root).run() == []
+
+
+def test_a_topic_that_never_comes_is_named_with_those_that_exist(make: Any) -> None:
+    bench = make(start='auto', start_timeout_s=2.0)
+    bench.lab.silent = True
+    bench.lab.destroy_publisher(bench.lab._camera)
+    wait_until(bench.stop.is_set, what='giving up')
+    assert bench.stop.exit_code == 3
+    reply = bench.call('start_episode')
+    assert '/lab/camera (observation.images.top): nothing received yet' in reply.message
+    assert '/lab/joint_states' in reply.message
+
+
+def test_no_service_however_long_it_waits_delays_a_message(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make()
+    bench.start()
+    bench.record_rows(3)
+    let_go, waiting = threading.Event(), []
+
+    def stuck(*_args: object) -> Any:
+        waiting.append(threading.current_thread())
+        let_go.wait(60.0)
+        return Decision(False, 'let go'), []
+
+    monkeypatch.setattr(bench.recorder.conductor, 'command', stuck)
+    calls = [
+        client.call_async(Trigger.Request()) for client in bench.clients.values() for _ in range(2)
+    ]
+    try:
+        wait_until(lambda: len(waiting) >= 4, what='every thread of the executor')
+        counts = {key: b.counters().received for key, b in bench.recorder.conductor.buffers.items()}
+        for key, buffer in bench.recorder.conductor.buffers.items():
+            wait_until(lambda b=buffer, k=key: b.counters().received > counts[k] + 5, what=key)
+    finally:
+        let_go.set()
+    wait_until(lambda: all(call.done() for call in calls), what='the replies')
+
+
+def test_a_data_callback_that_raises_ends_the_process(
+    make: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench = make()
+
+    def broken(_self: object, _sample: object) -> None:
+        raise RuntimeError('a mistake of ours')
+
+    monkeypatch.setattr(StreamBuffer, 'push', broken)
+    wait_until(bench.stop.is_set, what='the end')
+    assert bench.stop.exit_code == 1
+    assert 'a mistake of ours' in capfd.readouterr().err
