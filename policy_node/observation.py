@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policy_node.errors import PolicyError
+from recorder_node.coded_pictures import decoded
 from recorder_node.contract import Contract, Source
 from recorder_node.errors import StreamError
 from recorder_node.messages import NS
@@ -75,7 +76,7 @@ class Observer:
         values: dict[str, NDArray[Any]] = {**row.values}
         try:
             for name, picture in row.pictures.items():
-                values[name] = in_rgb(*pixels(picture))
+                values[name] = in_rgb(*pixels(decoded(picture)))
         except StreamError as error:
             raise ObservationError(str(error)) from error
         oldest_ns = max(pick.age_ns for pick in row.picks.values())

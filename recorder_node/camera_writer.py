@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recorder_node.background import be_nice
+from recorder_node.coded_pictures import decoded
 from recorder_node.contract import Feature
 from recorder_node.depth_stats import DepthStats
-from recorder_node.errors import EncodeError
+from recorder_node.errors import EncodeError, StreamError
 from recorder_node.pictures import Picture
 from recorder_node.spill import SpillQueue
 from recorder_node.stats import PictureStats, Stats
 
 _QUEUE_FRAMES = 30
+# In a row; a camera that sends only damaged pictures has failed.
+_MOST_DAMAGED = 30
 
 
 class CameraWriter(abc.ABC):
@@ -31,6 +34,9 @@ class CameraWriter(abc.ABC):
         self.path = path
         self.feature = feature
         self.frames = 0
+        # Pictures that did not decode, in whose place their neighbours were stored, and why.
+        self.damaged = 0
+        self.damage = ''
         self._seen = frame_stats(feature)
         self._error: Exception | None = None
         self.queue = SpillQueue(path.with_suffix('.spill'), _QUEUE_FRAMES)
@@ -96,11 +102,38 @@ class CameraWriter(abc.ABC):
     def _run(self) -> None:
         be_nice()
         try:
-            self._store(iter(self.queue.get, None))
+            self._store(self._decoded(iter(self.queue.get, None)))
         except Exception as error:  # handed to the next add() or to close()
             self._error = error
             # Whatever waits is lost; its space may be what the rest of the take needs.
             self.queue.remove()
+
+    def _decoded(self, pictures: Iterator[Picture]) -> Iterator[Picture]:
+        """Decode coded pictures; one that is damaged is the one before, at the beginning the next.
+
+        Raises:
+            EncodeError: when too many in a row are damaged.
+        """
+        held: Picture | None = None
+        damaged = 0
+        for picture in pictures:
+            try:
+                good = decoded(picture)
+            except StreamError as error:
+                self.damaged += 1
+                self.damage = str(error)
+                damaged += 1
+                if damaged > _MOST_DAMAGED:
+                    raise EncodeError(f'frame {self.frames}: {error}') from error
+                if held is not None:
+                    yield held
+                continue
+            if held is None:
+                yield from [good] * damaged
+            damaged, held = 0, good
+            yield good
+        if damaged and held is None:
+            raise EncodeError(f'frame {self.frames}: {self.damage}')
 
     def _check(self) -> None:
         if self._error is not None:

@@ -7,7 +7,6 @@ import math
 from typing import Any
 
 from recorder_node.contract import (
-    COMPRESSED,
     ELEMENT_DTYPES,
     IMAGE_TYPES,
     JOINT_FIELDS,
@@ -122,8 +121,6 @@ def _image_feature(
         wrong(f'dtype is {entry["dtype"]!r}; pictures are video, or images with video:=false')
     depth = None
     if shape[2] == 1:
-        if sources[0].type == COMPRESSED:
-            wrong('compressed depth is not supported; record the uncompressed topic')
         depth = _depth(entry.get('depth', {}), wrong)
     elif 'depth' in entry:
         wrong(f'depth needs shape [height, width, 1], it is {shape!r}')

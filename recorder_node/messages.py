@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recorder_node.contract import COMPRESSED, IMAGE_TYPES, TEXT_TYPE, Contract, Feature, Source
+from recorder_node.contract import IMAGE_TYPES, TEXT_TYPE, Contract, Feature, Source
 from recorder_node.errors import ContractError, StreamError
 from recorder_node.number_readers import number_reader
-from recorder_node.pictures import Picture, check
+from recorder_node.picture_reader import PictureReader
+from recorder_node.pictures import Picture
 from recorder_node.values import Vector, fitter
 from so101_driver import calibration as calibration_module
 from so101_driver import units
@@ -101,7 +102,7 @@ def extractor(feature: Feature, source: Source, converter: Units) -> Extractor:
     """
     read: Callable[[Any], Value]
     if source.type in IMAGE_TYPES:
-        read = _image_reader(feature, source)
+        read = PictureReader(feature, source)
     elif source.type == TEXT_TYPE:
         read = _text_reader(source)
     else:
@@ -141,27 +142,5 @@ def _text_reader(source: Source) -> Callable[[Any], str]:
         if size > MAX_TEXT_BYTES:
             raise StreamError(f'{source.topic}: a text of {size} bytes, {MAX_TEXT_BYTES} at most')
         return text
-
-    return read
-
-
-def _image_reader(feature: Feature, source: Source) -> Callable[[Any], Picture]:
-    height, width = feature.shape[:2]
-    unit = feature.depth.unit if feature.depth else ''
-    if source.type == COMPRESSED:
-        return lambda message: Picture(height, width, 'compressed', 0, message.data)
-
-    def read(message: Any) -> Picture:
-        if (message.height, message.width) != (height, width):
-            raise StreamError(
-                f'{source.topic}: a picture of {message.width}x{message.height}, the contract '
-                f'says {width}x{height}'
-            )
-        picture = Picture(
-            height, width, message.encoding, message.step, message.data,
-            bool(getattr(message, 'is_bigendian', False)),
-        )  # fmt: skip
-        check(picture, source.topic, unit)
-        return picture
 
     return read

@@ -20,6 +20,7 @@ _TO_RGB = {
     '8UC1': (cv2.COLOR_GRAY2RGB, 1),
     'rgba8': (cv2.COLOR_RGBA2RGB, 4),
     'bgra8': (cv2.COLOR_BGRA2RGB, 4),
+    '8UC4': (cv2.COLOR_BGRA2RGB, 4),
     'yuv422': (cv2.COLOR_YUV2RGB_UYVY, 2),
     'uyvy': (cv2.COLOR_YUV2RGB_UYVY, 2),
     'yuv422_yuy2': (cv2.COLOR_YUV2RGB_YUY2, 2),
@@ -30,7 +31,17 @@ _TO_RGB = {
     'bayer_gbrg8': (cv2.COLOR_BayerGR2RGB, 1),
     'bayer_grbg8': (cv2.COLOR_BayerGB2RGB, 1),
 }
-ENCODINGS = (*NATIVE, *_TO_RGB, 'compressed')
+# A plane of brightness, then one of half the rows with both colours in turn.
+_TWO_PLANES = {'nv12': cv2.COLOR_YUV2RGB_NV12, 'nv21': cv2.COLOR_YUV2RGB_NV21}
+# Of its 16 bits the upper 8 are kept: the whole range, in 256 steps.
+_GRAY_16 = 'mono16'
+ENCODINGS = (*NATIVE, *_TO_RGB, *_TWO_PLANES, _GRAY_16)
+_BYTES_PER_PIXEL = {
+    **{name: channels for name, (_, channels) in (NATIVE | _TO_RGB).items()},
+    **dict.fromkeys(_TWO_PLANES, 1),
+    _GRAY_16: 2,
+    **{name: depth.DTYPES[unit].itemsize for unit, name in depth.ENCODINGS.items()},
+}
 
 
 class Picture(NamedTuple):
@@ -53,7 +64,8 @@ def check(picture: Picture, topic: str, depth_unit: str = '') -> None:
         depth_unit: `mm` or `m` for a depth camera, '' for colour.
 
     Raises:
-        StreamError: an encoding that does not fit, or a buffer smaller than height x step.
+        StreamError: an encoding that does not fit, rows shorter than their pixels, or a buffer
+            shorter than its rows.
     """
     encoding = picture.encoding
     if depth_unit and encoding != depth.ENCODINGS[depth_unit]:
@@ -67,10 +79,15 @@ def check(picture: Picture, topic: str, depth_unit: str = '') -> None:
         raise StreamError(
             f'{topic}: encoding "{encoding}" is not supported; known: {", ".join(ENCODINGS)}'
         )
-    if encoding != 'compressed' and len(picture.data) < picture.height * picture.step:
+    shortest = picture.width * _BYTES_PER_PIXEL[encoding]
+    if picture.step < shortest:
         raise StreamError(
-            f'{topic}: {len(picture.data)} bytes for {picture.height} rows of {picture.step}'
+            f'{topic}: a step of {picture.step} bytes for rows of {picture.width} pixels in '
+            f'{encoding}, which take {shortest}; its publisher is wrong'
         )
+    rows = _rows_of(picture)
+    if len(picture.data) < rows * picture.step:
+        raise StreamError(f'{topic}: {len(picture.data)} bytes for {rows} rows of {picture.step}')
 
 
 def depth_of(picture: Picture, coding: depth.DepthCoding) -> NDArray[Any]:
@@ -84,29 +101,31 @@ def depth_of(picture: Picture, coding: depth.DepthCoding) -> NDArray[Any]:
 def pixels(picture: Picture) -> tuple[Pixels, str]:
     """Return `(height, width, 3)` uint8 and its libav format, `rgb24` or `bgr24`.
 
-    Formats that libav takes are views of the message's buffer; the others are converted to RGB.
-
-    Raises:
-        StreamError: a compressed picture that does not decode or has another size.
+    Formats that libav takes are views of the message's buffer; the others are converted to RGB. A
+    coded picture must have been decoded.
     """
-    if picture.encoding == 'compressed':
-        decoded = cv2.imdecode(np.frombuffer(picture.data, np.uint8), cv2.IMREAD_COLOR)
-        if decoded is None or decoded.shape[:2] != (picture.height, picture.width):
-            size = 'nothing' if decoded is None else f'{decoded.shape[1]}x{decoded.shape[0]}'
-            raise StreamError(
-                f'a compressed picture holds {size}, the contract says '
-                f'{picture.width}x{picture.height}'
-            )
-        return np.asarray(decoded, np.uint8), 'bgr24'
-    if picture.encoding in NATIVE:
-        name, channels = NATIVE[picture.encoding]
+    encoding = picture.encoding
+    if encoding in NATIVE:
+        name, channels = NATIVE[encoding]
         return _rows(picture, channels), name
-    code, channels = _TO_RGB[picture.encoding]
+    if encoding == _GRAY_16:
+        upper = _rows(picture, 2)[..., 0 if picture.big_endian else 1]
+        return np.asarray(cv2.cvtColor(np.ascontiguousarray(upper), cv2.COLOR_GRAY2RGB)), 'rgb24'
+    if encoding in _TWO_PLANES:
+        code, channels = _TWO_PLANES[encoding], 1
+    else:
+        code, channels = _TO_RGB[encoding]
     return np.asarray(cv2.cvtColor(_rows(picture, channels), code), np.uint8), 'rgb24'
+
+
+def _rows_of(picture: Picture) -> int:
+    """Return how many rows the buffer has."""
+    return picture.height * 3 // 2 if picture.encoding in _TWO_PLANES else picture.height
 
 
 def _rows(picture: Picture, channels: int) -> Pixels:
     """View the buffer as rows without the padding behind each."""
-    flat = np.frombuffer(picture.data, np.uint8, picture.height * picture.step)
-    rows = flat.reshape(picture.height, picture.step)[:, : picture.width * channels]
-    return rows.reshape(picture.height, picture.width, channels)
+    count = _rows_of(picture)
+    flat = np.frombuffer(picture.data, np.uint8, count * picture.step)
+    rows = flat.reshape(count, picture.step)[:, : picture.width * channels]
+    return rows.reshape(count, picture.width, channels)

@@ -148,8 +148,17 @@ class Take:
         else:
             records = journal.read(self.folder / ROWS, self._dtype)
             take = sealed(self.folder, header, records, self._texts.texts, self._finished())
+        damaged = [
+            f'{name}: the picture was damaged in {camera.damaged} rows, the one before was '
+            f'repeated, last: {camera.damage}'
+            for name, camera in self._cameras.items()
+            if camera.damaged
+        ]
         return dataclasses.replace(
-            take, spilled_frames=self.spilled_frames, spilled_bytes=self.spilled_bytes
+            take,
+            spilled_frames=self.spilled_frames,
+            spilled_bytes=self.spilled_bytes,
+            warnings=(*take.warnings, *damaged),
         )
 
     def abandon(self) -> None:

@@ -22,7 +22,7 @@ from recorder_node.codecs import DEPTH_CODEC, GOP, open_codec
 from recorder_node.codecs import Codec as Codec
 from recorder_node.contract import Feature
 from recorder_node.depth_stats import DepthStats
-from recorder_node.errors import EncodeError, StreamError
+from recorder_node.errors import EncodeError
 from recorder_node.pictures import Picture, depth_of, pixels
 from recorder_node.stats import PictureStats
 
@@ -52,10 +52,7 @@ class VideoEncoder(CameraWriter):
             stream = self._stream(container)
             open_codec(self._codec, stream.codec_context)
             for picture in pictures:
-                try:
-                    frame = self._frame(picture)
-                except StreamError as error:
-                    raise EncodeError(f'frame {self.frames}: {error}') from error
+                frame = self._frame(picture)
                 frame.pts = self.frames
                 frame.time_base = self._time_base
                 container.mux(stream.encode(frame))

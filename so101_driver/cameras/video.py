@@ -49,6 +49,8 @@ class VideoSource:
         self._container: Any = None
         self._frames: Iterator[Any] = iter(())
         self._next_tick: int | None = None
+        # Quarter turns counterclockwise that the file asks for.
+        self._turns = 0
 
     def open(self) -> None:
         """Open the file and check its size and rate."""
@@ -61,7 +63,7 @@ class VideoSource:
         except (av.FFmpegError, IndexError) as error:
             self.close()
             raise CameraError(f'{self._path}: not a video file: {error}') from error
-        got = (stream.codec_context.width, stream.codec_context.height)
+        got = self._look(stream)
         if got != self._size and not self._resize:
             self.close()
             raise CameraError(
@@ -95,6 +97,24 @@ class VideoSource:
             self._container.close()
             self._container = None
 
+    def _look(self, stream: Any) -> tuple[int, int]:
+        """Return the size at which the file wants to be shown; phones turn by metadata alone."""
+        try:
+            rotation = next(self._container.decode(stream)).rotation
+            self._container.seek(0)
+        except (av.FFmpegError, StopIteration) as error:
+            self.close()
+            raise CameraError(f'{self._path}: has no frames') from error
+        self._turns, rest = divmod(rotation % 360, 90)
+        if rest:
+            self.close()
+            raise CameraError(
+                f'{self._path}: is to be turned by {rotation} degrees; only quarter turns are known'
+            )
+        context = stream.codec_context
+        size = (context.width, context.height)
+        return size[::-1] if self._turns % 2 else size
+
     def _decode_one(self) -> Any:
         try:
             return next(self._frames)
@@ -115,9 +135,9 @@ class VideoSource:
             self._container.seek(0)
 
     def _rgb(self, frame: Any) -> Image:
-        width, height = self._size
-        if (frame.width, frame.height) == self._size:
+        width, height = self._size[::-1] if self._turns % 2 else self._size
+        if (frame.width, frame.height) == (width, height):
             image: Image = frame.to_ndarray(format='rgb24')
         else:
             image = frame.to_ndarray(width=width, height=height, format='rgb24')
-        return np.ascontiguousarray(image)
+        return np.ascontiguousarray(np.rot90(image, self._turns))

@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 from pathlib import Path
 
 import av
@@ -105,6 +106,41 @@ def test_video_file_problems(tmp_path: Path) -> None:
     resized.open()
     assert resized.grab(0).image.shape == (480, 640, 3)
     resized.close()
+
+
+def turn(path: Path, cosine: int, sine: int) -> None:
+    """Let an mp4 be shown turned clockwise, as phones do: by the matrix of its track's header."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b'tkhd') + 44
+    one = 1 << 16
+    data[at : at + 36] = struct.pack(
+        '>9i', cosine * one, sine * one, 0, -sine * one, cosine * one, 0, 0, 0, 1 << 30
+    )
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ('cosine', 'sine', 'clockwise', 'size'),
+    [(1, 0, 0, (320, 240)), (0, 1, 1, (240, 320)), (-1, 0, 2, (320, 240)), (0, -1, 3, (240, 320))],
+)
+def test_a_film_that_a_phone_turned_is_shown_upright(
+    tmp_path: Path, cosine: int, sine: int, clockwise: int, size: tuple[int, int]
+) -> None:
+    path = tmp_path / 'v.mp4'
+    write_video(path, 3)
+    with av.open(str(path)) as container:
+        plain = next(container.decode(video=0)).to_ndarray(format='rgb24')
+    turn(path, cosine, sine)
+    values = {'source': 'file', 'file': str(path), 'width': size[0], 'height': size[1]}
+    source = make_source(build(CameraConfig, values), JointCache(), lambda: 0)
+    source.open()
+    np.testing.assert_array_equal(source.grab(0).image, np.rot90(plain, -clockwise))
+    source.close()
+    scaled = {**values, 'width': 120, 'height': 160, 'resize': True}
+    source = make_source(build(CameraConfig, scaled), JointCache(), lambda: 0)
+    source.open()
+    assert source.grab(0).image.shape == (160, 120, 3)
+    source.close()
 
 
 @pytest.mark.parametrize('view', ['front', 'wrist'])

@@ -128,11 +128,6 @@ def test_two_arms_are_joined_in_order() -> None:
         ('observation.images.top', {'depth': {'unit': 'm'}}, 'height, width, 1'),
         ('observation.images.top', {'shape': [4, 4, 1], 'depth': {'unit': 'ft'}}, "unit is 'ft'"),
         ('observation.images.top', {'shape': [4, 4, 1], 'depth': {'min_m': 11}}, 'min_m < max_m'),
-        (
-            'observation.images.top',
-            {'shape': [4, 4, 1], 'type': 'sensor_msgs/msg/CompressedImage'},
-            'compressed depth',
-        ),
         ('observation.images.top', {'shape': [480, 640]}, 'needs [height, width, 3]'),
         ('observation.images.top', {'shape': [481, 640, 3]}, 'even'),
         ('observation.images.top', {'align': 'linear'}, 'numbers only'),

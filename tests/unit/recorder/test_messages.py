@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace as Message
 
-import cv2
 import numpy as np
 import pytest
 
-from recorder_node.contract import Contract
 from recorder_node.contract_file import parse
 from recorder_node.errors import ContractError, StreamError
 from recorder_node.messages import Units, extractor, load_units
-from recorder_node.pictures import ENCODINGS, Picture, check, pixels
 from tests.conftest import JOINTS, REPOSITORY
 
 
@@ -124,65 +121,3 @@ def test_other_message_types() -> None:
     assert read(twist, Message(linear=vector, angular=vector)).value.tolist() == [3.0, 1.0]
     flag = {'topic': '/b', 'type': 'std_msgs/msg/Bool', 'dtype': 'bool'}
     assert read(flag, Message(data=True)).value.tolist() == [1.0]
-
-
-CAMERA = {'topic': '/c', 'type': 'sensor_msgs/msg/Image', 'shape': [48, 64, 3]}
-
-
-def camera_contract() -> Contract:
-    return parse({'version': 1, 'robot_type': 'x', 'features': {'observation.images.c': CAMERA}})
-
-
-def test_a_picture_of_another_size_is_refused() -> None:
-    feature = camera_contract().features[0]
-    extract = extractor(feature, feature.sources[0], Units('degrees'))
-    good = Message(
-        header=header(), height=48, width=64, encoding='rgb8', step=192, data=bytes(48 * 192)
-    )
-    assert extract(good).value.step == 192
-    good.width = 32
-    with pytest.raises(StreamError, match='32x48, the contract says 64x48'):
-        extract(good)
-
-
-@pytest.mark.parametrize('encoding', [e for e in ENCODINGS if e != 'compressed'])
-def test_every_encoding_becomes_three_channels(encoding: str) -> None:
-    step = 64 * 4 + 16
-    shown, layout = pixels(Picture(48, 64, encoding, step, bytes(48 * step)))
-    assert shown.shape == (48, 64, 3)
-    assert layout in ('rgb24', 'bgr24')
-
-
-def test_channel_order_and_padding_are_respected() -> None:
-    bgra = np.zeros((48, 70, 4), np.uint8)
-    bgra[:, :64] = (10, 20, 30, 255)
-    bgra[:, 64:] = 99
-    shown, layout = pixels(Picture(48, 64, 'bgra8', 280, bgra.tobytes()))
-    assert layout == 'rgb24'
-    assert (shown == (30, 20, 10)).all()
-
-
-def test_a_red_bayer_pixel_stays_red() -> None:
-    mosaic = np.zeros((48, 64), np.uint8)
-    mosaic[::2, ::2] = 200
-    shown, _ = pixels(Picture(48, 64, 'bayer_rggb8', 64, mosaic.tobytes()))
-    assert shown[10:30, 10:30].mean(axis=(0, 1)).argmax() == 0
-
-
-def test_compressed_pictures() -> None:
-    image = np.full((48, 64, 3), (200, 100, 50), np.uint8)
-    data = cv2.imencode('.png', image)[1].tobytes()
-    shown, layout = pixels(Picture(48, 64, 'compressed', 0, data))
-    assert layout == 'bgr24'
-    assert (shown == image).all()
-    with pytest.raises(StreamError, match='holds nothing'):
-        pixels(Picture(48, 64, 'compressed', 0, b'no picture'))
-    with pytest.raises(StreamError, match='64x48, the contract says 32x48'):
-        pixels(Picture(48, 32, 'compressed', 0, data))
-
-
-def test_unknown_encodings_and_short_buffers_are_refused_on_arrival() -> None:
-    with pytest.raises(StreamError, match='"16UC1" is not supported'):
-        check(Picture(48, 64, '16UC1', 128, bytes(48 * 128)), '/c')
-    with pytest.raises(StreamError, match='10 bytes for 48 rows'):
-        check(Picture(48, 64, 'rgb8', 192, bytes(10)), '/c')

@@ -83,7 +83,7 @@ def test_frames_and_rows_must_agree(tmp_path: Path) -> None:
 def test_an_encoder_error_is_told_and_leaves_no_thread(tmp_path: Path) -> None:
     encoder = VideoEncoder(tmp_path / 'bad.mp4', CAMERA, 30, CODECS['h264'])
     encoder.add(Picture(48, 64, 'compressed', 0, b'garbage'))
-    with pytest.raises(EncodeError, match='a compressed picture holds nothing'):
+    with pytest.raises(EncodeError, match='a compressed picture is damaged'):
         encoder.close()
     with pytest.raises(EncodeError):
         encoder.add(picture(0))
