@@ -4,16 +4,14 @@ the engine. No ROS: the node lends it a clock, a log and callbacks.
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from recorder_node import report as reports
-from recorder_node.clock_watch import Clock
 from recorder_node.codecs import Codec
 from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
@@ -23,13 +21,13 @@ from recorder_node.engine import MAX_WAITING_TAKES, Engine, Saved, Settings
 from recorder_node.evaluation import summary
 from recorder_node.fault_rule import FaultRule
 from recorder_node.finishing import Finishing
-from recorder_node.freshness import why_not_fresh
+from recorder_node.gate import Gate
 from recorder_node.hub.pusher import FAILED, Pusher, PushState
-from recorder_node.log import Log
 from recorder_node.messages import NS
 from recorder_node.recording import Recording
 from recorder_node.session import Action, Decision, Event, Session, State
 from recorder_node.streams import StreamBuffer
+from recorder_node.surroundings import Surroundings
 
 EXIT_NO_STREAMS = 3
 EXIT_NOT_SAVED = 1
@@ -38,24 +36,6 @@ EXIT_FAULTS = 5
 _QUIET_START_NS = 3 * NS
 _WARN_EVERY_NS = 5 * NS
 _MIB = 2**20
-
-
-@dataclasses.dataclass(frozen=True)
-class Surroundings:
-    """What the conductor needs of the node around it.
-
-    `publishers_of` describes who publishes on a topic; `has_publisher` tells whether anybody does;
-    `changed` is called after every event;
-    `reported` with every episode's report; `stop` ends the process with an exit code.
-    """
-
-    clock: Clock
-    log: Log
-    publishers_of: Callable[[str], str]
-    has_publisher: Callable[[str], bool]
-    changed: Callable[[], None]
-    reported: Callable[[Mapping[str, Any]], None]
-    stop: Callable[[str, int], None]
 
 
 class Conductor:
@@ -89,6 +69,7 @@ class Conductor:
         # Steady time; the end of an episode is a time of its rows instead.
         self._reset_over_ns: int | None = None
         self._around = around
+        self._gate = Gate(buffers, around)
         self._lock = threading.RLock()
         self._waits_for_operator = config.start != 'auto'
         self._failed = False
@@ -171,6 +152,11 @@ class Conductor:
                 self._fault_rule.note(is_fault=False)
             if decision.accepted and event is Event.START:
                 self._waits_for_operator = self.config.start != 'auto'
+            if Action.OPEN in decision.actions and decision.accepted:
+                self.check_publishers()
+                assert self.engine.running is not None
+                notices = self.engine.running.notices
+                decision = decision._replace(reason='; '.join([decision.reason, *notices]))
             self.message = reason or decision.reason
             if decision.accepted:
                 self._set_deadline(decision)
@@ -244,19 +230,21 @@ class Conductor:
         awaited = self.config.start_when
         if awaited and not self._around.has_publisher(awaited):
             return f'{awaited} has no publisher yet'
-        if why := self._disk_low():
-            return why
-        now_ns = self._around.clock.now_ns()
-        if self._around.clock.simulated and not now_ns:
-            return 'use_sim_time is true and nothing came on /clock yet'
-        if self.engine.paused:
-            return '/clock stands still: the simulator or bag is paused'
-        reasons = [
-            f'{why}; {self._around.publishers_of(buffer.source.topic)}'
-            for buffer in self.buffers.values()
-            if (why := why_not_fresh(buffer, now_ns))
-        ]
-        return ' | '.join(reasons)
+        return self._disk_low() or self._gate.why_shut(self.engine.paused)
+
+    def check_publishers(self) -> None:
+        """Warn when the messages of several nodes mix in a running take; to be called now and then.
+
+        The take's report says so too.
+        """
+        running = self.engine.running
+        if self.session.state is not State.RECORDING or running is None:
+            return
+        for text in self._gate.mixed():
+            if text not in running.notices:
+                running.notices.append(text)
+                self.message = text
+                self._around.log.warning(text)
 
     def free_mb(self) -> int:
         """Free disk space at the dataset (MiB)."""

@@ -42,7 +42,7 @@ class Source:
 
     `joints` are the names to look up in the message, in dataset order; `fields` the Twist
     components. `latency_s` is subtracted from the stamps; `rate_hz` is what the publisher
-    promises (0: unknown).
+    promises (0: unknown). `several_publishers` tells that more than one node may publish.
     """
 
     topic: str
@@ -57,6 +57,7 @@ class Source:
     max_age_s: float = 0.2
     latency_s: float = 0.0
     rate_hz: float = 0.0
+    several_publishers: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -68,6 +68,10 @@ def checked_source(raw: Any, wrong: Wrong, shared: bool) -> Source | None:
         ):
             wrong(f'{key} is {value!r}, it must be a number within {low:g}..{high:g}')
             good = False
+    several = values.get('several_publishers', False)
+    if not isinstance(several, bool):
+        wrong(f'several_publishers is {several!r}, it must be true or false')
+        good = False
     for key in ('joints', 'fields'):
         value = values.get(key)
         if value is None:

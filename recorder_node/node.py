@@ -14,7 +14,7 @@ from std_srvs.srv import Trigger
 from recorder_node import contract_file
 from recorder_node import report as reports
 from recorder_node.codec_choice import choose_for
-from recorder_node.conductor import Conductor, Surroundings
+from recorder_node.conductor import Conductor
 from recorder_node.config import RecorderConfig
 from recorder_node.dataset import layout
 from recorder_node.dataset.lock import RootLock
@@ -27,6 +27,7 @@ from recorder_node.sampler import make_buffers
 from recorder_node.session import COMMANDS, FAULT, PUSH, Event
 from recorder_node.status_node import StatusPublisher
 from recorder_node.streams_node import AdaptiveSubscription, StreamSubscriptions
+from recorder_node.surroundings import Surroundings
 from recorder_node.take import leftovers
 from recorder_node.voice import make_voice
 from so101_driver.base_node import Stop, create_steady_timer, declare, run
@@ -86,7 +87,8 @@ class RecorderNode(Node):
         around = Surroundings(
             clock=RosClock(self),
             log=self.get_logger(),
-            publishers_of=self._streams.publishers_of,
+            publishers=self._streams.publishers,
+            other_topics=lambda: self._streams.other_topics,
             has_publisher=lambda topic: self.count_publishers(topic) > 0,
             changed=self._publish_status,
             reported=self._status.publish_report,
@@ -221,6 +223,7 @@ class RecorderNode(Node):
 
     def _on_status_time(self) -> None:
         self.conductor.check_disk()
+        self.conductor.check_publishers()
         self._publish_status()
 
     def _publish_status(self) -> None:

@@ -64,6 +64,8 @@ class Recording:
         self._built_ns = array('q')
         self._last_ns: int | None = None
         self.cut_reason = ''
+        # What else the report should warn of.
+        self.notices: list[str] = []
         # How often the clock had stepped when it began.
         self.epoch = 0
         # How the operator marks the episode; to be handed to the take when it is sealed.
@@ -127,6 +129,7 @@ class Recording:
         report = reports.make(
             sealed, self.counters, self._fallbacks, self._stale, refusals, self._built_ns
         )
+        report['warnings'] += self.notices
         if self.cut_reason:
             report['warnings'].append(f'ended early: {self.cut_reason}')
         return report

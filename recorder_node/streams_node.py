@@ -13,12 +13,14 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from recorder_node.contract import IMAGE_TYPES, Contract
 from recorder_node.intake import Intake
 from recorder_node.messages import Units, extractor
+from recorder_node.publishers import Publisher
 from recorder_node.sampler import stream_keys
 from recorder_node.streams import StreamBuffer
 from so101_driver.data_node import DataListener
 
 _DEPTH = 10
 _IMAGE_DEPTH = 5
+_INTERNAL = ('/rosout', '/parameter_events')
 
 
 def message_class(type_name: str) -> Any:
@@ -63,10 +65,18 @@ class AdaptiveSubscription:
         self._depth = depth
         self._wanted: Any = None
         self._subscribed: set[Any] = set()
+        self._type_name = type_name
+        # As they were at the last refresh.
+        self.publishers: tuple[Publisher, ...] = ()
 
     def refresh(self) -> None:
-        """Follow the publishers' offers."""
-        offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(self.topic)]
+        """Follow the publishers' offers; those of another type offer nothing."""
+        infos = self._node.get_publishers_info_by_topic(self.topic)
+        self.publishers = tuple(
+            Publisher(f'{info.node_namespace.rstrip("/")}/{info.node_name}', info.topic_type)
+            for info in infos
+        )
+        offers = [info.qos_profile for info in infos if info.topic_type == self._type_name]
         if not offers:
             return
         reliability, durability = ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE
@@ -113,6 +123,8 @@ class StreamSubscriptions:
         refused: Callable[[str], None],
     ) -> None:
         self._node = node
+        # Topics with a publisher, looked up while one of the contract's has none.
+        self.other_topics: tuple[str, ...] = ()
         # Topics that serve several features are subscribed once.
         receivers: dict[tuple[str, str], list[Intake]] = {}
         for feature in contract.features:
@@ -133,23 +145,22 @@ class StreamSubscriptions:
 
     def refresh(self) -> None:
         """Look at the publishers and subscribe accordingly."""
+        silent = False
         for subscription in self._subscriptions:
             subscription.refresh()
+            if not subscription.publishers:
+                silent = True
+        if silent:
+            self.other_topics = tuple(
+                name
+                for name, _ in sorted(self._node.get_topic_names_and_types())
+                if name not in _INTERNAL and self._node.count_publishers(name)
+            )
 
-    def publishers_of(self, topic: str) -> str:
-        """Describe who publishes on a topic, or which similar topics exist."""
-        infos = self._node.get_publishers_info_by_topic(topic)
-        if infos:
-            names = {
-                f'{i.node_namespace.rstrip("/")}/{i.node_name} ({i.topic_type})' for i in infos
-            }
-            return f'published by {", ".join(sorted(names))}'
-        existing = [
-            name
-            for name, _ in self._node.get_topic_names_and_types()
-            if self._node.count_publishers(name) and not _internal(name)
-        ]
-        return f'no publisher; topics that have one: {", ".join(sorted(existing)) or "none"}'
+    def publishers(self, topic: str) -> tuple[Publisher, ...]:
+        """Return who published on a topic of the contract at the last refresh."""
+        found = (s.publishers for s in self._subscriptions if s.topic == topic)
+        return next(found, ())
 
     def _dispatcher(self, intakes: Iterable[Intake]) -> Callable[[Any], None]:
         group = tuple(intakes)
@@ -161,7 +172,3 @@ class StreamSubscriptions:
                 intake(message, recv_ns)
 
         return dispatch
-
-
-def _internal(topic: str) -> bool:
-    return topic in ('/rosout', '/parameter_events')

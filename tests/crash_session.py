@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from recorder_node.codecs import CODECS
-from recorder_node.conductor import Conductor, Surroundings
+from recorder_node.conductor import Conductor
 from recorder_node.config import RecorderConfig
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.messages import NS
 from recorder_node.sampler import make_buffers
 from recorder_node.streams import Sample
+from recorder_node.surroundings import Surroundings
 from tests.conftest import picture, small_contract
 
 FPS = 30
@@ -69,7 +70,7 @@ def main(folder: Path, resume: bool) -> None:
     )  # fmt: skip
     writer = DatasetWriter(folder / 'ds', describe(contract, FPS), resume)
     around = Surroundings(
-        RealClock(), Silent(), lambda topic: topic, lambda topic: False, lambda: None,
+        RealClock(), Silent(), lambda topic: (), lambda: (), lambda topic: False, lambda: None,
         lambda report: say(episode=report['episode_index'], rows=report['rows']),
         lambda reason, code: None,
     )  # fmt: skip

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from recorder_node.codecs import CODECS
-from recorder_node.conductor import Conductor, Surroundings
+from recorder_node.conductor import Conductor
 from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.messages import NS
+from recorder_node.publishers import Publisher
 from recorder_node.session import State
 from recorder_node.streams import Sample, StreamBuffer
+from recorder_node.surroundings import Surroundings
 from tests.conftest import FakeClock, picture, wait_until
 
 
@@ -41,6 +43,7 @@ class Bench:
         self.clock = clock or FakeClock()
         self.log = Log()
         self.stops: list[int] = []
+        self.publishers: dict[str, tuple[Publisher, ...]] = {}
         self.buffers = buffers
         self.root = tmp_path / 'ds'
         defaults = {
@@ -48,8 +51,9 @@ class Bench:
             'reset_time_s': 1.0, 'num_episodes': 2, 'min_free_mb': 0,
         }  # fmt: skip
         around = Surroundings(
-            self.clock, self.log, lambda topic: f'nobody on {topic}', lambda topic: False,
-            lambda: None, lambda report: None, lambda _reason, code: self.stops.append(code),
+            self.clock, self.log, lambda topic: self.publishers.get(topic, ()),
+            lambda: ('/other',), lambda topic: False, lambda: None, lambda report: None,
+            lambda _reason, code: self.stops.append(code),
         )  # fmt: skip
         writer = DatasetWriter(self.root, describe(contract, 30), resume=False)
         config = RecorderConfig(**{**defaults, **values})

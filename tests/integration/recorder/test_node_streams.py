@@ -6,6 +6,9 @@ import threading
 from typing import Any
 
 import pytest
+import rclpy
+from sensor_msgs.msg import CompressedImage, JointState
+from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from recorder_node.dataset.check import Checker
@@ -117,3 +120,36 @@ def test_a_data_callback_that_raises_ends_the_process(
     wait_until(bench.stop.is_set, what='the end')
     assert bench.stop.exit_code == 1
     assert 'a mistake of ours' in capfd.readouterr().err
+
+
+def test_a_second_publisher_and_a_wrong_type_are_told_with_their_nodes(make: Any) -> None:
+    bench = make()
+    bench.start()
+    bench.record_rows(3)
+    other = rclpy.create_node('intruder', namespace='/far')
+    try:
+        other.create_publisher(JointState, '/lab/joint_states', 10)
+        words = '/lab/joint_states (observation.state): /far/intruder and /lab publish at once'
+        wait_until(lambda: words in bench.status['message'], what='the warning')
+        assert bench.call('save_episode').success
+        assert words in '; '.join(bench.recorder.conductor.last_report['warnings'])
+        other.create_publisher(Float64MultiArray, '/lab/commands', 10)
+        wait_until(
+            lambda: '/far/intruder and /lab' in bench.call('start_episode').message,
+            what='the refusal for the action',
+        )
+    finally:
+        other.destroy_node()
+    bench.start()
+
+
+def test_a_topic_of_another_type_is_told_in_words(make: Any) -> None:
+    bench = make()
+    bench.lab.destroy_publisher(bench.lab._camera)
+    bench.lab.silent = True
+    bench.lab.create_publisher(CompressedImage, '/lab/camera', 10)
+    words = (
+        'published by /lab (sensor_msgs/msg/CompressedImage), '
+        'but the contract says type: sensor_msgs/msg/Image'
+    )
+    wait_until(lambda: words in bench.call('start_episode').message, what='the refusal')

@@ -1,0 +1,56 @@
+"""The gate: whether the streams allow an episode to start, and in words why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recorder_node.freshness import why_not_fresh
+from recorder_node.publishers import described, mixed, wrong_type
+from recorder_node.streams import StreamBuffer
+from recorder_node.surroundings import Surroundings
+
+
+class Gate:
+    """Looks at clock, streams and publishers.
+
+    Args:
+        buffers: the streams.
+        around: clock and graph.
+    """
+
+    def __init__(self, buffers: Mapping[str, StreamBuffer], around: Surroundings) -> None:
+        self._buffers = buffers
+        self._around = around
+
+    def why_shut(self, paused: bool) -> str:
+        """Return why no episode can start now, '' when one can.
+
+        Args:
+            paused: simulated time stands still.
+        """
+        clock = self._around.clock
+        now_ns = clock.now_ns()
+        if clock.simulated and not now_ns:
+            return 'use_sim_time is true and nothing came on /clock yet'
+        if paused:
+            return '/clock stands still: the simulator or bag is paused'
+        reasons = [self._why_shut_for(buffer, now_ns) for buffer in self._buffers.values()]
+        return ' | '.join(filter(None, reasons))
+
+    def mixed(self) -> list[str]:
+        """Return in which streams the messages of several nodes mix, in words."""
+        publishers = self._around.publishers
+        texts = (mixed(b, publishers(b.source.topic)) for b in self._buffers.values())
+        return [text for text in texts if text]
+
+    def _why_shut_for(self, buffer: StreamBuffer, now_ns: int) -> str:
+        publishers = self._around.publishers(buffer.source.topic)
+        if why := why_not_fresh(buffer, now_ns):
+            if not publishers:
+                topics = ', '.join(self._around.other_topics()) or 'none'
+                return f'{why}; no publisher; topics that have one: {topics}'
+            wrong = wrong_type(buffer.source, publishers)
+            return f'{why}; {wrong or f"published by {described(publishers)}"}'
+        # Two that command at once: nobody could tell what was obeyed.
+        is_action = buffer.key.partition('#')[0] == 'action'
+        return mixed(buffer, publishers) if is_action else ''
