@@ -118,9 +118,11 @@ def command(root: Path, repo_id: str, private: bool, tags: Sequence[str]) -> str
 
 def default_repo_id(root: Path) -> str:
     """Return user/name for a dataset in LeRobot's own folder, else nothing."""
-    home = layout.default_root('').absolute()
-    if root.is_relative_to(home) and len(parts := root.relative_to(home).parts) == 2:
-        return '/'.join(parts)
+    home = layout.default_root('')
+    # By the path as it was given first: the dataset may be a link to a larger disk.
+    for place, base in ((root, home.absolute()), (layout.resolved(root), layout.resolved(home))):
+        if place.is_relative_to(base) and len(parts := place.relative_to(base).parts) == 2:
+            return '/'.join(parts)
     return ''
 
 
@@ -157,6 +159,7 @@ def _parse(args: list[str] | None) -> argparse.Namespace:
             f'{options.root} does not lie in {layout.default_root("")}, so its name on the Hub '
             'is not known: give --repo-id user/name'
         )
+    options.root = layout.resolved(options.root)
     return options
 
 

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from recorder_node.dataset import layout
 from recorder_node.dataset.check import Checker
 
 
@@ -20,7 +21,7 @@ def main(args: list[str] | None = None) -> int:
     parser.add_argument('root', type=Path, help='folder of the dataset')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     options = parser.parse_args(args)
-    checker = Checker(options.root)
+    checker = Checker(layout.resolved(options.root))
     problems = checker.run()
     if options.json:
         print(

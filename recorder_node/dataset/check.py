@@ -16,6 +16,8 @@ from recorder_node.dataset.records import Episode, info_problems, read_episodes,
 from recorder_node.errors import DatasetError
 
 T = TypeVar('T')
+# In a refusal; `validate` lists all.
+_MOST_NAMED = 20
 _SIZES = {
     layout.V30: ('data_files_size_in_mb', 'video_files_size_in_mb'),
     layout.V21: ('total_videos', 'total_chunks'),
@@ -201,11 +203,13 @@ def check_source(root: Path) -> None:
     """Refuse a dataset whose records, rows and videos do not fit together; see `Checker.run`.
 
     Raises:
-        DatasetError: with every problem, and what helps.
+        DatasetError: with the problems, and what helps.
     """
     if not os.path.lexists(root / layout.INFO):
         raise DatasetError(f'{root} is not a dataset: {layout.INFO} is missing')
     if problems := Checker(root).run(quick=True):
+        if (more := len(problems) - _MOST_NAMED) > 0:
+            problems[_MOST_NAMED:] = [f'and {more} more: ros2 run recorder validate {root}']
         raise DatasetError(
             f'{root} is damaged and is left as it is:\n  - '
             + '\n  - '.join(problems)

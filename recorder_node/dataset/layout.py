@@ -199,10 +199,20 @@ def root_problems(root: Path, resume: bool) -> list[str]:
         return [f'resume is true but there is no dataset at {root}']
     if resume and not (root / INFO).is_file():
         return [f'root {root} is not a dataset: {INFO} is missing']
-    for folder in (root, root.parent):
+    for folder in (root, *_changed_folders(root), root.parent):
         if why := _why_not_writable(folder):
-            return [f'root {root} cannot be written: {why}']
+            cure = ''
+            if folder == root.parent and os.path.ismount(root):
+                # Takes in progress lie beside the dataset, which is outside a disk's top folder.
+                cure = f'; choose a folder inside it, such as root:={root / "dataset"}'
+            return [f'root {root} cannot be written: {why}{cure}']
     return []
+
+
+def _changed_folders(root: Path) -> list[Path]:
+    """Return the folders that a save writes into; each may lie on a disk of its own."""
+    names = ('meta', 'data', 'videos', 'recorder')
+    return [folder for name in names if (folder := root / name).is_dir()]
 
 
 def _why_not_writable(folder: Path) -> str:

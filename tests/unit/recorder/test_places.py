@@ -270,3 +270,19 @@ def test_a_log_that_leads_elsewhere_is_refused(tmp_path: Path, contract: Contrac
     for path in ('root:../x', 'beside:/etc/passwd', 'old:other', 'parent:x'):
         with pytest.raises(ValueError, match='it names'):
             steps.Step.from_log(root, ['delete', path, ''])
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_a_session(
+    tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = record(tmp_path, contract, (3,))
+    real = layout.tempfile.mkdtemp
+
+    def mkdtemp(prefix: str, dir: Path) -> str:
+        if dir == root / 'videos':
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return str(real(prefix=prefix, dir=dir))
+
+    monkeypatch.setattr(layout.tempfile, 'mkdtemp', mkdtemp)
+    (problem,) = layout.root_problems(root, resume=True)
+    assert f'Read-only file system in {root / "videos"}' in problem
