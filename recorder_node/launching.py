@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
 from recorder_node.arguments import Text, default_text
+from recorder_node.given_arguments import CONFIG_PATH, from_file, further_arguments, prepared
 from recorder_node.node_plan import NodePlan
 from so101_driver.errors import ConfigError
 from so101_driver.parameters import Parameter
@@ -41,28 +43,51 @@ def describe_launch(file: str, arguments: Mapping[str, Parameter], plan: Plan) -
         plan: turns the arguments, as text, into the nodes to start.
     """
 
+    declared = {**arguments, **further_arguments(arguments)}
+    found: list[str] = []
+
+    def read_file(context: Any) -> None:
+        """Take arguments from a file before defaults fill what the command line has left out."""
+        given = context.launch_configurations
+        if path := given.get(CONFIG_PATH, ''):
+            values, _, problems = from_file(path, declared)
+            found.extend(problems)
+            given.update({name: text for name, text in values.items() if name not in given})
+
     def start(context: Any) -> list[Any]:
         given = dict(context.launch_configurations)
         top_level = any(Path(argument).name == Path(file).name for argument in sys.argv)
         if not top_level:
-            given = {name: text for name, text in given.items() if name in arguments}
+            given = {name: text for name, text in given.items() if name in declared}
+        values, notices, problems = prepared(given, arguments, datetime.datetime.now())
+        problems = found + problems
         try:
-            nodes = plan(given, Path(get_package_share_directory('recorder')), top_level)
+            nodes = plan(values, Path(get_package_share_directory('recorder')), top_level)
         except ConfigError as error:
-            raise RuntimeError('refused to start:\n  - ' + '\n  - '.join(error.problems)) from None
+            problems += error.problems
+        if problems:
+            raise RuntimeError('refused to start:\n  - ' + '\n  - '.join(problems))
         session = _Session()
         return [
+            *(LogInfo(msg=text) for text in notices),
             RegisterEventHandler(OnShutdown(on_shutdown=session.on_shutdown)),
             *(session.node(entry) for entry in nodes),
         ]
 
-    declared = [
-        DeclareLaunchArgument(
-            name, default_value=default_text(entry.default), description=entry.spec.description
-        )
-        for name, entry in arguments.items()
-    ]
-    return LaunchDescription([*declared, OpaqueFunction(function=start)])
+    return LaunchDescription(
+        [
+            OpaqueFunction(function=read_file),
+            *(
+                DeclareLaunchArgument(
+                    name,
+                    default_value=default_text(entry.default),
+                    description=entry.spec.description,
+                )
+                for name, entry in declared.items()
+            ),
+            OpaqueFunction(function=start),
+        ]
+    )
 
 
 def _typed(value: Any) -> ParameterValue | list[Any]:

@@ -40,6 +40,25 @@ def test_several_mistakes_in_one_message(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / 'ds').iterdir()] == ['mine.txt']
 
 
+def test_a_file_of_arguments(tmp_path: Path) -> None:
+    (tmp_path / 'mine.yaml').write_text(
+        'colour: red\nfps: 60\nfollower_id: 08\ncameras: [front]\nstreaming_encoding: true\n'
+    )
+    with launched(tmp_path, config_path='mine.yaml') as session:
+        assert session.wait() != 0
+    for words in ('config_path mine.yaml: unknown argument "colour"', 'set fps:=30'):
+        assert words in session.log
+    assert 'process started' not in session.log
+    (tmp_path / 'mine.yaml').write_text(
+        'cameras: [front]\nepisode_time_s: 600\nencoder_threads: 2\n'
+    )
+    # The command line goes before the file.
+    with launched(tmp_path, config_path='mine.yaml', episode_time_s=1.0) as session:
+        assert session.wait() == 0, session.log
+    assert 'encoder_threads is not needed' in session.log
+    assert '[camera-' in session.log and 'cameras.wrist' not in session.log
+
+
 def test_a_topic_that_never_comes_ends_the_session_with_its_name(tmp_path: Path) -> None:
     source = Path(__file__).resolve().parents[2] / 'config' / 'so101.yaml'
     contract = tmp_path / 'c.yaml'
