@@ -17,11 +17,12 @@ _CLOCK_BRACKET_NS = 5_000_000
 class Clock(Protocol):
     """The two times the recorder knows.
 
-    `simulated` tells that ROS time comes from a simulator or a bag: it may be slow, stand still and
-    jump ahead, and only going back is a step.
+    Simulated ROS time may be slow, stand still and jump ahead; only going back is a step.
     """
 
-    simulated: bool
+    @property
+    def simulated(self) -> bool:
+        """Whether ROS time comes from a simulator or a bag."""
 
     def now_ns(self) -> int:
         """ROS time, that of the stamps."""

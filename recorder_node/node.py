@@ -47,7 +47,11 @@ class RosClock:
 
     def __init__(self, node: Node) -> None:
         self._clock = node.get_clock()
-        self.simulated = bool(node.get_parameter('use_sim_time').value)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether ROS time comes from /clock."""
+        return bool(self._clock.ros_time_is_active)
 
     def now_ns(self) -> int:
         """ROS time."""

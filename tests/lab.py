@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.executors import Executor, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import Trigger
@@ -56,11 +58,15 @@ class Lab(Node):
         self.angle = 0.0
         self.width = 64
         self.silent = False
+        # The time of a simulator, 0 when there is none, and how far it goes with each message.
+        self.simulated_ns = 0
+        self.simulated_step_ns = 20_000_000
         self._spoilt = 0
         self.statuses: list[dict[str, str]] = []
         self._joints = self.create_publisher(JointState, '/lab/joint_states', 10)
         self._commands = self.create_publisher(Float64MultiArray, '/lab/commands', 10)
         self._camera = self.create_publisher(Image, '/lab/camera', BEST_EFFORT)
+        self._simulator = self.create_publisher(Clock, '/clock', 10)
         self.task = self.create_publisher(String, '/lab/task', 10)
         self.command = self.create_publisher(String, '/recorder/command', 10)
         self.create_subscription(DiagnosticStatus, '/recorder/status', self._on_status, LATCHED)
@@ -76,6 +82,12 @@ class Lab(Node):
     def _publish(self) -> None:
         self.angle += 0.01
         stamp = self.get_clock().now().to_msg()
+        if self.simulated_ns:
+            self.simulated_ns += self.simulated_step_ns
+            stamp = Time(nanoseconds=self.simulated_ns).to_msg()
+            self._simulator.publish(Clock(clock=stamp))
+            if not self.simulated_step_ns:
+                return
         joints = JointState()
         joints.header.stamp = stamp
         joints.name = ['arm_grip_joint', 'arm_lift_joint', 'arm_pan_joint']
@@ -96,9 +108,9 @@ class Lab(Node):
 class Bench:
     """Recorder and lab, spinning in threads."""
 
-    def __init__(self, tmp_path: Path, **parameters: Any) -> None:
+    def __init__(self, tmp_path: Path, contract_text: str = CONTRACT, **parameters: Any) -> None:
         contract = tmp_path / 'lab.yaml'
-        contract.write_text(CONTRACT)
+        contract.write_text(contract_text)
         self.root = tmp_path / 'ds'
         values = {
             'contract': str(contract), 'repo_id': 'me/lab', 'single_task': 'wave',
@@ -114,14 +126,18 @@ class Bench:
             word: self.lab.create_client(Trigger, f'/recorder/{word}')
             for word in ('start_episode', 'save_episode', 'discard_episode', 'finish')
         }
-        self._executors = [MultiThreadedExecutor(4), SingleThreadedExecutor()]
-        self._threads = []
+        self._spun: list[tuple[Node, Executor, threading.Thread]] = []
         self._ending = threading.Event()
-        for executor, node in zip(self._executors, (self.recorder, self.lab), strict=True):
-            executor.add_node(node)
-            thread = threading.Thread(target=self._spin, args=(executor,))
-            thread.start()
-            self._threads.append(thread)
+        self.spin(self.recorder, MultiThreadedExecutor(4))
+        self.spin(self.lab)
+
+    def spin(self, node: Node, executor: Executor | None = None) -> None:
+        """Spin a node in a thread; it is destroyed at the end."""
+        executor = executor or SingleThreadedExecutor()
+        executor.add_node(node)
+        thread = threading.Thread(target=self._spin, args=(executor,))
+        self._spun.append((node, executor, thread))
+        thread.start()
 
     def _spin(self, executor: Any) -> None:
         while not self._ending.is_set():
@@ -150,10 +166,9 @@ class Bench:
     def close(self) -> None:
         """Stop everything."""
         self._ending.set()
-        for thread in self._threads:
+        for _, _, thread in self._spun:
             thread.join()
         self.recorder.close()
-        for executor in self._executors:
+        for node, executor, _ in self._spun:
             executor.shutdown()
-        self.recorder.destroy_node()
-        self.lab.destroy_node()
+            node.destroy_node()

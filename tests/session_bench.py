@@ -55,8 +55,8 @@ class Bench:
             lambda: ('/other',), lambda topic: False, lambda: None, lambda report: None,
             lambda _reason, code: self.stops.append(code),
         )  # fmt: skip
-        writer = DatasetWriter(self.root, describe(contract, 30), resume=False)
         config = RecorderConfig(**{**defaults, **values})
+        writer = DatasetWriter(self.root, describe(contract, config.fps), resume=False)
         self.conductor = Conductor(config, contract, buffers, writer, around, CODECS['h264'])
 
     @property

@@ -18,8 +18,8 @@ def make(tmp_path: Path) -> Iterator[Any]:
     benches: list[Bench] = []
     rclpy.init()
 
-    def make_bench(**parameters: Any) -> Bench:
-        benches.append(Bench(tmp_path, **parameters))
+    def make_bench(*contract_text: str, **parameters: Any) -> Bench:
+        benches.append(Bench(tmp_path, *contract_text, **parameters))
         return benches[-1]
 
     yield make_bench

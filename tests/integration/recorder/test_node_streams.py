@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from recorder_node.dataset.check import Checker
+from recorder_node.messages import NS
 from recorder_node.session import Decision
 from recorder_node.streams import StreamBuffer
+from recorder_node.take import leftovers
 from tests.conftest import wait_until
 
 
@@ -134,10 +137,9 @@ def test_a_second_publisher_and_a_wrong_type_are_told_with_their_nodes(make: Any
         assert bench.call('save_episode').success
         assert words in '; '.join(bench.recorder.conductor.last_report['warnings'])
         other.create_publisher(Float64MultiArray, '/lab/commands', 10)
-        wait_until(
-            lambda: '/far/intruder and /lab' in bench.call('start_episode').message,
-            what='the refusal for the action',
-        )
+        seen = bench.recorder._streams.publishers
+        wait_until(lambda: len(seen('/lab/commands')) == 2, what='the discovery')
+        assert '/far/intruder and /lab publish at once' in bench.call('start_episode').message
     finally:
         other.destroy_node()
     bench.start()
@@ -153,3 +155,36 @@ def test_a_topic_of_another_type_is_told_in_words(make: Any) -> None:
         'but the contract says type: sensor_msgs/msg/Image'
     )
     wait_until(lambda: words in bench.call('start_episode').message, what='the refusal')
+
+
+def test_simulated_time_may_begin_late_pause_and_begin_again(make: Any) -> None:
+    bench = make(
+        use_sim_time=True, start='auto', start_timeout_s=60.0, reset_time_s=600.0, max_gap_s=2.0
+    )
+    wait_until(lambda: 'nothing came on /clock yet' in bench.status.get('message', ''), what='IDLE')
+    # Later than start_timeout_s from the first moment.
+    bench.lab.simulated_ns = 100 * NS
+    wait_until(lambda: bench.status['state'] == 'RECORDING', what='a take')
+    bench.record_rows(10)
+    bench.lab.simulated_step_ns = 0
+    assert bench.call('save_episode').success
+    bench.lab.simulated_step_ns = 20_000_000
+    bench.start()
+    bench.record_rows(5)
+    bench.lab.simulated_ns = 1
+    wait_until(lambda: bench.status['state'] == 'FAULT', what='the end of the take')
+    assert 'the clock stepped by -' in bench.status['message']
+    assert bench.call('discard_episode').success
+    bench.start()
+    bench.record_rows(5)
+    assert Checker(bench.root).run() == []
+
+
+def test_a_recorder_of_paused_time_ends_in_order(make: Any, tmp_path: Path) -> None:
+    bench = make(use_sim_time=True)
+    bench.lab.simulated_ns = 100 * NS
+    bench.start()
+    bench.record_rows(10)
+    bench.lab.simulated_step_ns = 0
+    bench.recorder.close()
+    assert len(leftovers(tmp_path / 'ds.recording')) == 1
