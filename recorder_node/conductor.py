@@ -247,11 +247,10 @@ class Conductor:
                 self._around.log.warning(text)
 
     def free_mb(self) -> int:
-        """Free disk space at the dataset (MiB)."""
-        folder = self.writer.root
-        while not folder.exists():
-            folder = folder.parent
-        return shutil.disk_usage(folder).free // _MIB
+        """Free disk space (MiB) where there is least: videos may lie on a disk of their own."""
+        root = self.writer.root
+        places = (layout.recording_folder(root), root, root / 'videos')
+        return min(_free_mb(place) for place in places)
 
     def close(self) -> None:
         """Settle the takes and stop: a running one is kept, a finished one published."""
@@ -378,3 +377,9 @@ class Conductor:
         if decision.state is State.RESET and Action.END in decision.actions:
             reset_ns = round(self.config.reset_time_s * NS)
             self._reset_over_ns = self._around.clock.steady_ns() + reset_ns
+
+
+def _free_mb(folder: Path) -> int:
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free // _MIB
