@@ -14,7 +14,10 @@ _SET_BY_LAUNCH = (
 )  # fmt: skip
 _NOT_HERE = ('record', 'leader_motion', 'leader_motion_units')
 # What a policy node alone must know of the robot.
-_OF_THE_ROBOT = ('hardware', 'contract', 'follower_id', 'follower_calibration', 'arm_model')
+_OF_THE_ROBOT = (
+    'hardware', 'contract', 'follower_id', 'follower_calibration', 'follower_calibration_dir',
+    'arm_model',
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from policy_node.policy import OVERRIDES
 from so101_driver.parameters import param
 
 LEROBOT, PREFETCH, RTC = 'lerobot', 'prefetch', 'rtc'
@@ -47,6 +51,11 @@ class PolicyConfig:
     task: str = param('', 'what to do, in words, for policies that take them')
     n_action_steps: int = param(
         0, "actions executed of a chunk; 0 = the checkpoint's own", minimum=0, maximum=1000
+    )
+    policy_overrides: str = param(
+        '',
+        "fields of the checkpoint's config.json to replace: "
+        f'name=value,name=value, of {", ".join(OVERRIDES)}',
     )
     rename_map: str = param(
         '', 'observations to rename for the checkpoint: front=top,wrist=gripper'
@@ -91,13 +100,45 @@ class PolicyConfig:
             self.renames()
         except ValueError as error:
             found.append(f'rename_map is "{self.rename_map}": {error}')
+        try:
+            fields = parse_overrides(self.policy_overrides)
+            if self.n_action_steps and 'n_action_steps' in fields:
+                found.append('n_action_steps is given twice: policy_overrides has it too')
+        except ValueError as error:
+            found.append(f'policy_overrides is "{self.policy_overrides}": {error}')
         if not Path(self.calibration).expanduser().is_file():
             found.append(f'calibration {self.calibration}: no such file')
         return found
 
+    def overrides(self) -> dict[str, Any]:
+        """Return `policy_overrides` and `n_action_steps` by the name of the field.
+
+        Raises:
+            ValueError: when it is not a list of name=value, or a field cannot be replaced.
+        """
+        found = parse_overrides(self.policy_overrides)
+        return {**found, 'n_action_steps': self.n_action_steps} if self.n_action_steps else found
+
     def renames(self) -> dict[str, str]:
         """Return `rename_map` by the name in the contract; see `parse_renames`."""
         return parse_renames(self.rename_map)
+
+
+def parse_overrides(text: str) -> dict[str, Any]:
+    """Return fields and values; a value is a number, true, false, null or a word.
+
+    Raises:
+        ValueError: when it is not a list of name=value, or a field cannot be replaced.
+    """
+    result = {}
+    for name, value in _pairs(text, 'value'):
+        if name not in OVERRIDES:
+            raise ValueError(f'"{name}" cannot be replaced, only {", ".join(OVERRIDES)}')
+        try:
+            result[name] = json.loads(value)
+        except ValueError:
+            result[name] = value
+    return result
 
 
 def parse_renames(text: str) -> dict[str, str]:
@@ -108,13 +149,15 @@ def parse_renames(text: str) -> dict[str, str]:
     Raises:
         ValueError: when it is not a list of name=name.
     """
-    result = {}
+    return {_full(here): _full(there) for here, there in _pairs(text, 'name')}
+
+
+def _pairs(text: str, right: str) -> Iterator[tuple[str, str]]:
     for pair in filter(None, (part.strip() for part in text.split(','))):
-        here, equals, there = (part.strip() for part in pair.partition('='))
-        if not (here and equals and there):
-            raise ValueError(f'"{pair}" is not name=name')
-        result[_full(here)] = _full(there)
-    return result
+        name, equals, value = (part.strip() for part in pair.partition('='))
+        if not (name and equals and value):
+            raise ValueError(f'"{pair}" is not name={right}')
+        yield name, value
 
 
 def _full(name: str) -> str:

@@ -28,7 +28,6 @@ def load(config: PolicyConfig, contract: Contract, log: Log) -> Policy:
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    overrides = {'n_action_steps': config.n_action_steps} if config.n_action_steps else {}
     policy = load_policy(
         config.policy_path,
         Options(
@@ -37,7 +36,7 @@ def load(config: PolicyConfig, contract: Contract, log: Log) -> Policy:
             compile=config.compile,
             seed=None if config.noise_seed < 0 else config.noise_seed,
             rename_map=config.renames(),
-            overrides=overrides,
+            overrides=config.overrides(),
             task=config.task,
             rtc_horizon=config.rtc_horizon if config.queue == RTC else 0,
         ),

@@ -46,6 +46,12 @@ class LaunchConfig:
     leader_id: str = param('', "the leader's LeRobot id, names its calibration file")
     follower_calibration: str = param('', "the follower's calibration file, instead of its id")
     leader_calibration: str = param('', "the leader's calibration file, instead of its id")
+    follower_calibration_dir: str = param(
+        '', "folder of the follower's calibration file <id>.json, instead of LeRobot's"
+    )
+    leader_calibration_dir: str = param(
+        '', "folder of the leader's calibration file <id>.json, instead of LeRobot's"
+    )
     write_calibration: bool = param(
         False, 'write the calibration files into servos that differ instead of refusing them'
     )
@@ -95,6 +101,8 @@ def default_text(value: Any) -> str:
     """Return a default as launch writes it."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return ','.join(map(str, value))
     return str(value)
 
 

@@ -25,7 +25,8 @@ from so101_driver.parameters import Parameter, Spec
 SIDES = ('left', 'right')
 _OF_EACH_ARM = ('port', 'id', 'calibration')
 _SHARED = (
-    'hardware', 'write_calibration', 'disable_torque_on_disconnect', 'leader_motion',
+    'hardware', 'follower_calibration_dir', 'leader_calibration_dir', 'write_calibration',
+    'disable_torque_on_disconnect', 'leader_motion',
     'leader_motion_units', 'seed', 'sim_faults', *ARM_ARGUMENTS, *FOLLOWER_ARGUMENTS,
     *LEADER_ARGUMENTS,
 )  # fmt: skip

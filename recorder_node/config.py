@@ -57,7 +57,8 @@ class RecorderConfig:
     )
     units: str = param(
         'degrees',
-        "arm joints' unit for contract entries with units: lerobot",
+        "arm joints' unit for contract entries with units: lerobot; lerobot 0.3, which reads "
+        'v2.1, had range_m100_100 by default',
         choices=('degrees', 'range_m100_100'),
     )
     calibration: str = param('', "the follower's LeRobot calibration file, for range_m100_100")
@@ -127,9 +128,18 @@ class RecorderConfig:
         return found
 
     def warnings(self) -> list[str]:
-        """Options that are accepted and have no effect."""
-        hint = 'display_data has no effect: look at the topics with rviz2 or rqt_image_view'
-        return [hint] if self.display_data else []
+        """Options that are accepted and have no effect, or perhaps not the one expected."""
+        found = []
+        if self.display_data:
+            found.append(
+                'display_data has no effect: look at the topics with rviz2 or rqt_image_view'
+            )
+        if self.codebase_version == layout.V21 and self.units == 'degrees':
+            found.append(
+                'units is degrees, but the default of lerobot 0.3, which reads v2.1, was '
+                'range_m100_100: a policy trained there on its own recordings wants that'
+            )
+        return found
 
     @property
     def dataset_root(self) -> Path:

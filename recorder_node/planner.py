@@ -119,6 +119,10 @@ class Planner:
 
     def _named_calibration(self, role: str) -> str:
         file: str = getattr(self.launch, f'{role}_calibration')
+        folder = getattr(self.launch, f'{role}_calibration_dir')
+        if folder and not file:
+            arm_id = getattr(self.launch, f'{role}_id')
+            file = str(Path(absolute(folder)) / f'{arm_id}.json') if arm_id else ''
         if self.sim:
             return file or str(self.share / 'config' / 'sim' / f'{role}.json')
         return file

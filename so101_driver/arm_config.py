@@ -169,11 +169,12 @@ class FollowerConfig(ArmConfig):
     max_velocity_rad_s: float = param(
         6.0, "limit of the goal's speed", unit='rad/s', minimum=0.05, maximum=20.0
     )
-    max_relative_target: float = param(
-        0.0,
+    max_relative_target: tuple[float, ...] = param(
+        (0.0,),
         "LeRobot's clamp against the present position in dataset units; 0 = off",
         minimum=0.0,
         maximum=400.0,
+        names=JOINTS,
     )
     units: str = param(DEGREES, 'units of max_relative_target', choices=(DEGREES, RANGE_M100_100))
     limit_margin_rad: float = param(
@@ -233,9 +234,10 @@ class FollowerConfig(ArmConfig):
         """Return how commands are bounded for this arm."""
         low, high = goal_limits_rad(calibration, self.limit_margin_rad)
         relative = None
-        if self.max_relative_target > 0.0:
+        if any(self.max_relative_target):
+            targets = np.array(self.max_relative_target)
             size = unit_size_rad(JOINTS, self.units, calibration)
-            relative = np.asarray(size * self.max_relative_target)
+            relative = np.asarray(size * np.where(targets > 0.0, targets, np.inf))
         return CommandLimits(
             low,
             high,

@@ -30,6 +30,7 @@ class Spec:
     choices: tuple[str, ...] = ()
     required: bool = False
     live: bool = False
+    names: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:
@@ -43,6 +44,8 @@ class Spec:
             extras.append(f'{low}..{high}')
         if self.choices:
             extras.append('|'.join(self.choices))
+        if self.names:
+            extras.append(f'one for all, or for each of {", ".join(self.names)}')
         return self.meaning + (f' [{", ".join(extras)}]' if extras else '')
 
 
@@ -66,12 +69,15 @@ def param(
     choices: tuple[str, ...] = (),
     required: bool = False,
     live: bool = False,
+    names: tuple[str, ...] = (),
 ) -> Any:
     """Declare a dataclass field as a parameter.
 
-    `required` refuses an empty string; `live` lets it be set while the node runs.
+    `required` refuses an empty string; `live` lets it be set while the node runs. A tuple with
+    `names` holds one value for all of them or one for each; as text also {name: value, ...}, in
+    which the default stands for those left out.
     """
-    spec = Spec(meaning, unit, minimum, maximum, choices, required, live)
+    spec = Spec(meaning, unit, minimum, maximum, choices, required, live, names)
     return dataclasses.field(default=default, metadata={'spec': spec})
 
 
@@ -98,7 +104,8 @@ def build(config: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
     converted: dict[str, Any] = {}
     for name, parameter in known.items():
         try:
-            converted[name] = _convert(values.get(name, parameter.default), parameter.kind)
+            value = _in_order(values.get(name, parameter.default), parameter)
+            converted[name] = _convert(value, parameter.kind)
         except ValueError as error:
             problems.append(f'{name}: {error}')
             continue
@@ -110,6 +117,25 @@ def build(config: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
     if check is not None and (more := check()):
         raise ConfigError(more)
     return result
+
+
+def _in_order(value: Any, parameter: Parameter) -> Any:
+    """Return the values of a {name: value, ...} in the order of the parameter's names."""
+    names = parameter.spec.names
+    if not names:
+        return value
+    if isinstance(value, str) and value.strip().startswith('{'):
+        pairs = [part.partition(':') for part in value.strip('{} ').split(',') if part.strip()]
+        given = {name.strip(' \'"'): item.strip() for name, _, item in pairs}
+        if unknown := [name for name in given if name not in names]:
+            raise ValueError(f'unknown {", ".join(unknown)} (there are {", ".join(names)})')
+        return [given.get(name, parameter.default[0]) for name in names]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = [value]
+    count = len(_convert(value, parameter.kind))
+    if count not in (1, len(names)):
+        raise ValueError(f'{count} values; one for all, or {len(names)}: {", ".join(names)}')
+    return value
 
 
 def _convert(value: Any, kind: Any) -> Any:

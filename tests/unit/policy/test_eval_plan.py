@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from policy_node.arguments import table_of_evaluation, table_of_policy
+from policy_node.config import PolicyConfig
 from policy_node.eval_plan import plan, plan_policy
 from recorder_node.arguments import default_text
 from recorder_node.node_plan import NodePlan
@@ -68,3 +69,29 @@ def test_a_policy_alone_needs_the_arm_s_calibration(checkpoint: Path) -> None:
     assert 'unknown argument "typo"' in text
     assert 'the policy needs "observation.images.top"' in text
     assert 'must not be empty' not in text
+
+
+def test_fields_of_the_checkpoint_are_replaced(checkpoint: Path, tmp_path: Path) -> None:
+    text = 'num_inference_steps=10, noise_scheduler_type=DDIM,temporal_ensemble_coeff=0.01'
+    config = PolicyConfig(policy_overrides=text, n_action_steps=4)
+    assert config.overrides() == {
+        'num_inference_steps': 10, 'noise_scheduler_type': 'DDIM', 'temporal_ensemble_coeff': 0.01,
+        'n_action_steps': 4,
+    }  # fmt: skip
+    nodes = plan(given(checkpoint, tmp_path, policy_overrides='n_action_steps=4'), REPOSITORY)
+    assert policy_node(nodes)['policy_overrides'] == 'n_action_steps=4'
+
+
+@pytest.mark.parametrize(
+    ('words', 'reason'),
+    [
+        ({'policy_overrides': 'dim_model=3'}, '"dim_model" cannot be replaced'),
+        ({'policy_overrides': 'n_action_steps'}, '"n_action_steps" is not name=value'),
+        ({'policy_overrides': 'n_action_steps=4', 'n_action_steps': '5'}, 'given twice'),
+    ],
+)
+def test_overrides_that_do_not_fit_are_refused(
+    checkpoint: Path, tmp_path: Path, words: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        plan(given(checkpoint, tmp_path, **words), REPOSITORY)

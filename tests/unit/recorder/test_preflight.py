@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from recorder_node.arguments import default_text, table_of_arguments
+from recorder_node.config import RecorderConfig
 from recorder_node.preflight import NodePlan, plan
 from so101_driver.errors import ConfigError
 from tests.conftest import REPOSITORY
@@ -203,3 +205,30 @@ def test_contracts_of_the_package_go_by_their_name(
     nodes = by_name(plan(given(tmp_path, contract='so101_compressed.yaml'), REPOSITORY))
     assert nodes['recorder'].parameters['contract'] == str(here)
     assert 'so102.yaml' in refused(given(tmp_path, contract='so102.yaml'))
+
+
+def test_calibration_files_are_found_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    folder = tmp_path / 'calibrations'
+    folder.mkdir()
+    shutil.copy(REPOSITORY / 'config/sim/follower.json', folder / 'blue.json')
+    words = {'follower_id': 'blue', 'follower_calibration_dir': str(folder)}
+    nodes = by_name(plan(given(tmp_path, **words), REPOSITORY))
+    assert nodes['follower'].parameters['calibration'] == str(folder / 'blue.json')
+    assert nodes['recorder'].parameters['calibration'] == str(folder / 'blue.json')
+    assert str(folder / 'red.json') in refused(given(tmp_path, **{**words, 'follower_id': 'red'}))
+
+
+def test_a_clamp_for_each_joint_reaches_the_follower(tmp_path: Path) -> None:
+    words = {'max_relative_target': '{shoulder_pan: 5, gripper: 10}'}
+    nodes = by_name(plan(given(tmp_path, **words), REPOSITORY))
+    assert nodes['follower'].parameters['max_relative_target'] == (5.0, 0.0, 0.0, 0.0, 0.0, 10.0)
+    assert 'unknown elbow' in refused(given(tmp_path, max_relative_target='{elbow: 5}'))
+
+
+@pytest.mark.parametrize(
+    ('version', 'units', 'told'),
+    [('v2.1', 'degrees', True), ('v2.1', 'range_m100_100', False), ('auto', 'degrees', False)],
+)
+def test_lerobot_0_3_had_another_unit(version: str, units: str, told: bool) -> None:
+    config = RecorderConfig('c', 'me/x', single_task='t', codebase_version=version, units=units)
+    assert any('default of lerobot 0.3' in text for text in config.warnings()) == told
