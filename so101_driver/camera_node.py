@@ -78,10 +78,11 @@ class CameraNode(Node):
             self._publish,
             lambda text: self.get_logger().warning(text),
         )
-        self._capture.open_within(config.wait_for_device_s, stop.is_set)
-        self._capture.start()
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', DIAGNOSTICS_QOS)
         create_steady_timer(self, _DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
+        # Last, so that no camera stays open when anything else fails.
+        self._capture.open_within(config.wait_for_device_s, stop.is_set)
+        self._capture.start()
         self.get_logger().info(
             f'{config.source}: {config.width}x{config.height} at '
             f'{self._capture.source.rate_hz:g} fps'

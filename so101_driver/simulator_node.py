@@ -33,17 +33,18 @@ class SimulatorNode(Node):
         # The simulator's own modules know no ROS; what they log is passed on.
         logging.basicConfig(format='[simulator]: %(message)s', stream=sys.stderr)
         self.world = World(declare(self, SimulatorConfig))
-        self.world.start()
         config = self.world.config
-        self.get_logger().info(
-            f'follower at {config.follower_port}, leader at {config.leader_port}, '
-            f'motion: {config.motion_file or "scripted pick-and-place"}'
-        )
         self.create_subscription(String, '~/fault', self._on_fault, 10)
         if config.episode_motion:
             self.create_subscription(DiagnosticStatus, STATUS_TOPIC, self._on_status, LATCHED)
         else:
             create_steady_timer(self, _FREE_RUN_PERIOD_S, self._run_freely)
+        # Last, so that no port is left behind when anything else fails.
+        self.world.start()
+        self.get_logger().info(
+            f'follower at {config.follower_port}, leader at {config.leader_port}, '
+            f'motion: {config.motion_file or "scripted pick-and-place"}'
+        )
 
     def close(self) -> None:
         """Make the ports vanish, then judge the host where that was asked for."""

@@ -100,6 +100,17 @@ def ignore_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def test_as_a_service(tmp_path: Path) -> None:
+    """No terminal, no standard input, and SIGTERM to every process at once."""
+    with launched(tmp_path, **ENDLESS) as session:
+        in_a_take(session)
+        os.killpg(session.process.pid, signal.SIGTERM)
+        session.process.wait(60.0)
+        check_ended(session, episodes=0)
+        assert 'ending: SIGTERM' in session.log
+    assert list(tmp_path.glob('ds.recording/take-*'))
+
+
 @pytest.mark.parametrize(
     ('number', 'prepare'),
     [
