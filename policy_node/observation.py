@@ -12,8 +12,9 @@ from policy_node.errors import PolicyError
 from recorder_node.coded_pictures import decoded
 from recorder_node.contract import Contract, Source
 from recorder_node.errors import StreamError
+from recorder_node.freshness import why_nothing
 from recorder_node.messages import NS
-from recorder_node.pictures import pixels
+from recorder_node.pictures import Picture, pixels
 from recorder_node.sampler import RowError, Sampler
 from recorder_node.streams import Pick, StreamBuffer
 
@@ -52,6 +53,8 @@ class Observer:
     ) -> None:
         self._sampler = Sampler(contract.observations(), buffers, fps)
         self._buffers = buffers
+        # The last picture of each camera that was whole, with its stamp.
+        self._last: dict[str, tuple[int, NDArray[np.uint8]]] = {}
         self._limits_ns = {
             key: round(NS * (max_age_s or _allowed_s(buffer.source, fps)))
             for key, buffer in buffers.items()
@@ -69,18 +72,30 @@ class Observer:
             raise ObservationError(str(error)) from error
         for key, pick in row.picks.items():
             if pick.age_ns > self._limits_ns[key]:
+                cause = why_nothing(self._buffers[key]) or _who_is_late(pick, now_ns)
                 raise ObservationError(
                     f'{self._buffers[key].source.topic} ({key}) is {pick.age_ns / NS:.2f} s old, '
-                    f'{self._limits_ns[key] / NS:g} s is allowed: {_who_is_late(pick, now_ns)}'
+                    f'{self._limits_ns[key] / NS:g} s is allowed: {cause}'
                 )
         values: dict[str, NDArray[Any]] = {**row.values}
+        stamps_ns = {key: pick.sample.stamp_ns for key, pick in row.picks.items()}
+        for name, picture in row.pictures.items():
+            stamps_ns[name], values[name] = self._seen(name, picture, stamps_ns[name], now_ns)
+        return Moment(now_ns, values, now_ns - min(stamps_ns.values()))
+
+    def _seen(
+        self, name: str, picture: Picture, stamp_ns: int, now_ns: int
+    ) -> tuple[int, NDArray[np.uint8]]:
+        """Return a camera's picture in RGB with its stamp; the one before for a damaged one."""
         try:
-            for name, picture in row.pictures.items():
-                values[name] = in_rgb(*pixels(decoded(picture)))
+            seen = (stamp_ns, in_rgb(*pixels(decoded(picture))))
         except StreamError as error:
-            raise ObservationError(str(error)) from error
-        oldest_ns = max(pick.age_ns for pick in row.picks.values())
-        return Moment(now_ns, values, oldest_ns)
+            last = self._last.get(name)
+            if last is None or now_ns - last[0] > self._limits_ns[name]:
+                raise ObservationError(f'{name}: {error}') from error
+            return last
+        self._last[name] = seen
+        return seen
 
 
 def _allowed_s(source: Source, fps: int) -> float:

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from policy_node.observation import ObservationError, Observer
+from policy_node.observation import Moment, ObservationError, Observer
 from recorder_node.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.images import decoded
 from recorder_node.messages import NS
+from recorder_node.pictures import Picture
 from recorder_node.sampler import Sampler, grid_ns
 from recorder_node.streams import Sample, StreamBuffer
 from recorder_node.take import Take
@@ -95,3 +96,38 @@ def test_the_message_says_who_was_late(
         buffer.push(Sample(measured_ns, measured_ns + 9 * NS // 10, '', value))
     with pytest.raises(ObservationError, match=r'came 0.90 s after it was measured; the network'):
         observer.observe(measured_ns + NS)
+
+
+def test_a_damaged_picture_is_the_one_before_for_as_long_as_that_may_be_old(
+    contract: Contract, buffers: dict[str, StreamBuffer]
+) -> None:
+    observer = Observer(contract, buffers, 30, max_age_s=0.3)
+
+    def observe(ms: int, shown: Picture) -> Moment:
+        t_ns = T0_NS + ms * 1_000_000
+        buffers['observation.images.cam0'].push(Sample(t_ns, t_ns, 'cam', shown))
+        buffers['observation.state'].push(Sample(t_ns, t_ns, '', np.zeros(6)))
+        return observer.observe(t_ns)
+
+    damaged = Picture(48, 64, 'compressed', 0, b'\xff\xd8 no picture')
+    with pytest.raises(ObservationError, match=r'cam0: a compressed picture is damaged'):
+        observe(0, damaged)
+    good = observe(100, picture(3))
+    for ms in (200, 400):
+        held = observe(ms, damaged)
+        name = 'observation.images.cam0'
+        np.testing.assert_array_equal(held.values[name], good.values[name])
+        assert held.oldest_ns == (ms - 100) * 1_000_000
+    with pytest.raises(ObservationError, match='damaged'):
+        observe(500, damaged)
+
+
+def test_messages_that_were_refused_are_named_as_the_cause(
+    contract: Contract, buffers: dict[str, StreamBuffer]
+) -> None:
+    observer = Observer(contract, buffers, 30, max_age_s=0.3)
+    fill(buffers, 1)
+    for _ in range(7):
+        buffers['observation.state'].refuse('malformed', 'not a number')
+    with pytest.raises(ObservationError, match='7 messages refused, last: not a number'):
+        observer.observe(T0_NS + NS)
