@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import rclpy
-from sensor_msgs.msg import CompressedImage, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
@@ -18,6 +18,7 @@ from recorder_node.session import Decision
 from recorder_node.streams import StreamBuffer
 from recorder_node.take import leftovers
 from tests.conftest import wait_until
+from tests.lab import CONTRACT
 
 
 def test_a_camera_that_falls_silent_is_a_fault_whose_rows_can_be_saved(make: Any) -> None:
@@ -146,13 +147,10 @@ def test_a_second_publisher_and_a_wrong_type_are_told_with_their_nodes(make: Any
 
 
 def test_a_topic_of_another_type_is_told_in_words(make: Any) -> None:
-    bench = make()
-    bench.lab.destroy_publisher(bench.lab._camera)
-    bench.lab.silent = True
-    bench.lab.create_publisher(CompressedImage, '/lab/camera', 10)
+    bench = make(CONTRACT.replace('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'))
     words = (
-        'published by /lab (sensor_msgs/msg/CompressedImage), '
-        'but the contract says type: sensor_msgs/msg/Image'
+        'published by /lab (sensor_msgs/msg/Image), '
+        'but the contract says type: sensor_msgs/msg/CompressedImage'
     )
     wait_until(lambda: words in bench.call('start_episode').message, what='the refusal')
 
