@@ -26,7 +26,9 @@ from policy_node.replay import make_guard
 from policy_node.runner import Runner, Settings
 from policy_node.source_node import SourceChooser
 from recorder_node import contract_file
+from recorder_node.clock_node import RosClock
 from recorder_node.contract import Contract, Source
+from recorder_node.gate import Gate
 from recorder_node.messages import load_units
 from recorder_node.sampler import make_buffers
 from recorder_node.session import FAULT, State
@@ -63,6 +65,7 @@ class PolicyNode(Node):
         self._streams = StreamSubscriptions(
             self, self._listener, contract.observations(), buffers, converter, self._on_refused
         )
+        self._gate = Gate(buffers, RosClock(self), self._streams)
         self._observer = Observer(contract, buffers, config.fps, config.max_observation_age_s)
         self._commands: Publisher | None = None
         self._runner = Runner(
@@ -108,8 +111,11 @@ class PolicyNode(Node):
         try:
             self._observer.observe(int(self.get_clock().now().nanoseconds))
         except ObservationError as error:
-            self.get_logger().info(f'waiting: {error}', throttle_duration_sec=5.0)
+            why = self._gate.why_shut(paused=False) or error
+            self.get_logger().info(f'waiting: {why}', throttle_duration_sec=5.0)
             return
+        for text in self._gate.mixed():
+            self.get_logger().warning(text)
         # Its presence tells that the policy is loaded, warm and sees; recordings wait for it.
         self._commands = self.create_publisher(JointState, '~/joint_commands', 10)
         if self._config.follow_session:

@@ -69,7 +69,7 @@ class Conductor:
         # Steady time; the end of an episode is a time of its rows instead.
         self._reset_over_ns: int | None = None
         self._around = around
-        self._gate = Gate(buffers, around)
+        self._gate = Gate(buffers, around.clock, around.graph)
         self._lock = threading.RLock()
         self._waits_for_operator = config.start != 'auto'
         self._failed = False

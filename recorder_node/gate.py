@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from recorder_node.clock_watch import Clock
 from recorder_node.freshness import why_not_fresh
-from recorder_node.publishers import described, mixed, wrong_type
+from recorder_node.publishers import Graph, described, mixed, wrong_type
 from recorder_node.streams import StreamBuffer
-from recorder_node.surroundings import Surroundings
 
 
 class Gate:
@@ -15,12 +15,14 @@ class Gate:
 
     Args:
         buffers: the streams.
-        around: clock and graph.
+        clock: ROS time.
+        graph: who publishes.
     """
 
-    def __init__(self, buffers: Mapping[str, StreamBuffer], around: Surroundings) -> None:
+    def __init__(self, buffers: Mapping[str, StreamBuffer], clock: Clock, graph: Graph) -> None:
         self._buffers = buffers
-        self._around = around
+        self._clock = clock
+        self._graph = graph
 
     def why_shut(self, paused: bool) -> str:
         """Return why no episode can start now, '' when one can.
@@ -28,9 +30,8 @@ class Gate:
         Args:
             paused: simulated time stands still.
         """
-        clock = self._around.clock
-        now_ns = clock.now_ns()
-        if clock.simulated and not now_ns:
+        now_ns = self._clock.now_ns()
+        if self._clock.simulated and not now_ns:
             return 'use_sim_time is true and nothing came on /clock yet'
         if paused:
             return '/clock stands still: the simulator or bag is paused'
@@ -39,15 +40,15 @@ class Gate:
 
     def mixed(self) -> list[str]:
         """Return in which streams the messages of several nodes mix, in words."""
-        publishers = self._around.publishers
+        publishers = self._graph.publishers
         texts = (mixed(b, publishers(b.source.topic)) for b in self._buffers.values())
         return [text for text in texts if text]
 
     def _why_shut_for(self, buffer: StreamBuffer, now_ns: int) -> str:
-        publishers = self._around.publishers(buffer.source.topic)
+        publishers = self._graph.publishers(buffer.source.topic)
         if why := why_not_fresh(buffer, now_ns):
             if not publishers:
-                topics = ', '.join(self._around.other_topics()) or 'none'
+                topics = ', '.join(self._graph.other_topics) or 'none'
                 return f'{why}; no publisher; topics that have one: {topics}'
             wrong = wrong_type(buffer.source, publishers)
             return f'{why}; {wrong or f"published by {described(publishers)}"}'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
@@ -13,6 +12,7 @@ from std_srvs.srv import Trigger
 
 from recorder_node import contract_file
 from recorder_node import report as reports
+from recorder_node.clock_node import RosClock
 from recorder_node.codec_choice import choose_for
 from recorder_node.conductor import Conductor
 from recorder_node.config import RecorderConfig
@@ -40,26 +40,6 @@ _TICK_S = 0.02
 _REFRESH_S = 0.5
 _STATUS_S = 0.2
 _HISTORY_S = 2.0
-
-
-class RosClock:
-    """The node's clock and the steady one."""
-
-    def __init__(self, node: Node) -> None:
-        self._clock = node.get_clock()
-
-    @property
-    def simulated(self) -> bool:
-        """Whether ROS time comes from /clock."""
-        return bool(self._clock.ros_time_is_active)
-
-    def now_ns(self) -> int:
-        """ROS time."""
-        return int(self._clock.now().nanoseconds)
-
-    def steady_ns(self) -> int:
-        """Steady time."""
-        return time.monotonic_ns()
 
 
 class RecorderNode(Node):
@@ -91,8 +71,7 @@ class RecorderNode(Node):
         around = Surroundings(
             clock=RosClock(self),
             log=self.get_logger(),
-            publishers=self._streams.publishers,
-            other_topics=lambda: self._streams.other_topics,
+            graph=self._streams,
             has_publisher=lambda topic: self.count_publishers(topic) > 0,
             changed=self._publish_status,
             reported=self._status.publish_report,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from recorder_node.contract import Source
 from recorder_node.streams import StreamBuffer
@@ -17,6 +17,17 @@ class Publisher(NamedTuple):
 
     node: str
     type: str
+
+
+class Graph(Protocol):
+    """Who publishes, as it was a moment ago: to ask is quick and waits for nobody."""
+
+    @property
+    def other_topics(self) -> Sequence[str]:
+        """Topics with a publisher, known while a topic of the contract has none."""
+
+    def publishers(self, topic: str) -> Sequence[Publisher]:
+        """Return who publishes on a topic of the contract."""
 
 
 def described(publishers: Iterable[Publisher]) -> str:

@@ -123,7 +123,7 @@ class StreamSubscriptions:
         refused: Callable[[str], None],
     ) -> None:
         self._node = node
-        # Topics with a publisher, looked up while one of the contract's has none.
+        # Looked up while a topic of the contract has no publisher.
         self.other_topics: tuple[str, ...] = ()
         # Topics that serve several features are subscribed once.
         receivers: dict[tuple[str, str], list[Intake]] = {}

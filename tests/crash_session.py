@@ -23,6 +23,7 @@ from recorder_node.sampler import make_buffers
 from recorder_node.streams import Sample
 from recorder_node.surroundings import Surroundings
 from tests.conftest import picture, small_contract
+from tests.session_bench import FakeGraph
 
 FPS = 30
 EPISODE_S = 1.5
@@ -70,7 +71,7 @@ def main(folder: Path, resume: bool) -> None:
     )  # fmt: skip
     writer = DatasetWriter(folder / 'ds', describe(contract, FPS), resume)
     around = Surroundings(
-        RealClock(), Silent(), lambda topic: (), lambda: (), lambda topic: False, lambda: None,
+        RealClock(), Silent(), FakeGraph(), lambda topic: False, lambda: None,
         lambda report: say(episode=report['episode_index'], rows=report['rows']),
         lambda reason, code: None,
     )  # fmt: skip

@@ -29,6 +29,19 @@ class Log:
         self.info = self.warning = self.error = self.lines.append
 
 
+class FakeGraph:
+    """Publishers as a test wants them."""
+
+    other_topics = ('/other',)
+
+    def __init__(self) -> None:
+        self.by_topic: dict[str, tuple[Publisher, ...]] = {}
+
+    def publishers(self, topic: str) -> tuple[Publisher, ...]:
+        """Return who publishes on a topic."""
+        return self.by_topic.get(topic, ())
+
+
 class Bench:
     """A conductor whose streams are fed as far as a test wants."""
 
@@ -43,7 +56,7 @@ class Bench:
         self.clock = clock or FakeClock()
         self.log = Log()
         self.stops: list[int] = []
-        self.publishers: dict[str, tuple[Publisher, ...]] = {}
+        self.graph = FakeGraph()
         self.buffers = buffers
         self.root = tmp_path / 'ds'
         defaults = {
@@ -51,9 +64,8 @@ class Bench:
             'reset_time_s': 1.0, 'num_episodes': 2, 'min_free_mb': 0,
         }  # fmt: skip
         around = Surroundings(
-            self.clock, self.log, lambda topic: self.publishers.get(topic, ()),
-            lambda: ('/other',), lambda topic: False, lambda: None, lambda report: None,
-            lambda _reason, code: self.stops.append(code),
+            self.clock, self.log, self.graph, lambda topic: False, lambda: None,
+            lambda report: None, lambda _reason, code: self.stops.append(code),
         )  # fmt: skip
         config = RecorderConfig(**{**defaults, **values})
         writer = DatasetWriter(self.root, describe(contract, config.fps), resume=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -96,3 +97,37 @@ def test_what_a_publisher_keeps_for_late_listeners_is_heard(
 
     wait_until(spun, what='the message')
     assert heard == ['said before']
+
+
+def test_a_listener_is_closed_at_any_time_and_more_than_once(node: Node) -> None:
+    DataListener(node, Stop()).close()
+    flood = node.create_publisher(String, TOPIC, 10)
+    listener = DataListener(node, Stop())
+    heard: list[str] = []
+    listener.subscribe(
+        String, TOPIC, lambda message: heard.append(message.data), QoSProfile(depth=10)
+    )
+    listener.start()
+    wait_until(lambda: (flood.publish(String(data='x')), heard)[1], what='the flood')
+    for _ in range(2):
+        flood.publish(String(data='y'))
+        listener.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == 'data']
+    count = len(heard)
+    flood.publish(String(data='z'))
+    assert len(heard) == count
+
+
+def test_a_listener_hears_the_topic_as_its_owner_names_it() -> None:
+    rclpy.init(args=['--ros-args', '-r', '__node:=arm', '-r', '__ns:=/left', '-r', 'in:=out'])
+    owner = rclpy.create_node('follower')
+    listener = DataListener(owner, Stop())
+    try:
+        listener.subscribe(String, 'in', lambda message: None, QoSProfile(depth=1))
+        (subscription,) = listener.node.subscriptions
+        assert subscription.topic_name == '/left/out'
+        assert listener.node.get_fully_qualified_name() == '/left/_arm_data'
+    finally:
+        listener.close()
+        owner.destroy_node()
+        rclpy.shutdown()

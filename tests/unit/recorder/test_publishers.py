@@ -63,16 +63,16 @@ def test_nodes_that_share_a_topic_by_their_joints_do_not_mix() -> None:
 
 
 def test_no_episode_starts_while_two_nodes_command(bench: Bench) -> None:
-    bench.publishers['/applied'] = (ONE, TWO)
+    bench.graph.by_topic['/applied'] = (ONE, TWO)
     decision, _ = bench.conductor.command(Event.START)
     assert not decision.accepted
     assert '/applied (action): /lab/two and /one publish at once' in decision.reason
-    bench.publishers['/applied'] = (ONE,)
+    bench.graph.by_topic['/applied'] = (ONE,)
     assert bench.conductor.command(Event.START)[0].accepted
 
 
 def test_two_nodes_on_an_observation_are_told_in_reply_log_and_report(bench: Bench) -> None:
-    bench.publishers['/joints'] = (ONE, TWO)
+    bench.graph.by_topic['/joints'] = (ONE, TWO)
     decision, _ = bench.conductor.command(Event.START)
     assert decision.accepted
     words = '/joints (observation.state): /lab/two and /one publish at once'
@@ -80,7 +80,7 @@ def test_two_nodes_on_an_observation_are_told_in_reply_log_and_report(bench: Ben
     assert words in bench.conductor.message
     bench.pass_time(0.5)
     # Another joins while the take runs, be it for the action.
-    bench.publishers['/applied'] = (ONE, TWO)
+    bench.graph.by_topic['/applied'] = (ONE, TWO)
     for _ in range(3):
         bench.conductor.check_publishers()
     assert bench.state is State.RECORDING
@@ -93,7 +93,7 @@ def test_two_nodes_on_an_observation_are_told_in_reply_log_and_report(bench: Ben
 
 def test_the_gate_names_the_type_and_the_topics_that_exist(bench: Bench) -> None:
     bench.clock.advance(10 * NS)
-    bench.publishers['/cam0/image_raw'] = (IMAGE,)
+    bench.graph.by_topic['/cam0/image_raw'] = (IMAGE,)
     reason = bench.conductor.command(Event.START)[0].reason
     assert 'but the contract says type: sensor_msgs/msg/Image' in reason
     assert '/joints (observation.state): last message is 10.0 s old' in reason
