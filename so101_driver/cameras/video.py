@@ -12,6 +12,7 @@ import numpy as np
 from so101_driver.cameras.frame import Frame
 from so101_driver.coded_picture import Image
 from so101_driver.errors import CameraError
+from so101_driver.unreadable import why_unreadable
 
 
 class VideoSource:
@@ -55,14 +56,12 @@ class VideoSource:
     def open(self) -> None:
         """Open the file and check its size and rate."""
         self.close()
-        if not self._path.is_file():
-            raise CameraError(f'{self._path}: no such video file')
         try:
             self._container = av.open(str(self._path))
             stream = self._container.streams.video[0]
         except (av.FFmpegError, IndexError) as error:
             self.close()
-            raise CameraError(f'{self._path}: not a video file: {error}') from error
+            raise CameraError(f'{self._path} {why_unreadable(self._path, error)}') from error
         got = self._look(stream)
         if got != self._size and not self._resize:
             self.close()

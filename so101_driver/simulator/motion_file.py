@@ -19,6 +19,7 @@ from so101_driver.calibration import Calibration
 from so101_driver.errors import ConfigError
 from so101_driver.joints import JOINTS, FloatArray
 from so101_driver.units import units_to_rad
+from so101_driver.unreadable import why_unreadable
 
 DEFAULT_FPS = 30.0
 _TIME_COLUMNS = ('timestamp', 'time', 't')
@@ -94,7 +95,7 @@ def _read_parquet(path: Path) -> tuple[FloatArray, FloatArray, FloatArray | None
     try:
         table = pq.read_table(path)
     except (OSError, ValueError) as error:
-        raise ConfigError([f'{path}: not a parquet file: {error}']) from error
+        raise ConfigError([f'{path} {why_unreadable(path, error)}']) from error
     if 'action' not in table.column_names:
         raise ConfigError([f'{path}: no column "action" (has {", ".join(table.column_names)})'])
     rows = table.column('action').to_pylist()

@@ -80,7 +80,7 @@ def test_scene_tells_its_intrinsics(processes: Any, watcher: Any) -> None:
 def test_refused_camera_says_why(processes: Any) -> None:
     child = processes.start('camera_node', source='file', file='/no/such.mp4')
     assert child.wait(20) == 2
-    assert '/no/such.mp4: no such video file' in processes.output(child)
+    assert '/no/such.mp4 is missing' in processes.output(child)
 
 
 def test_calibrated_turned_and_late(processes: Any, watcher: Any, tmp_path: Path) -> None:

@@ -94,10 +94,13 @@ def test_video_file_is_looped_forward_against_the_clock(tmp_path: Path) -> None:
 def test_video_file_problems(tmp_path: Path) -> None:
     path = tmp_path / 'v.mp4'
     values = {'source': 'file', 'file': str(path)}
-    with pytest.raises(CameraError, match='no such video file'):
+    with pytest.raises(CameraError, match='is missing'):
         make_source(build(CameraConfig, values), JointCache(), lambda: 0).open()
     path.write_text('hello')
-    with pytest.raises(CameraError, match='not a video file'):
+    with pytest.raises(CameraError, match='is no mp4 file'):
+        make_source(build(CameraConfig, values), JointCache(), lambda: 0).open()
+    path.write_text('version https://git-lfs.github.com/spec/v1\n')
+    with pytest.raises(CameraError, match='git lfs pull'):
         make_source(build(CameraConfig, values), JointCache(), lambda: 0).open()
     write_video(path, 2)
     with pytest.raises(CameraError, match='320x240, asked for 640x480'):

@@ -134,7 +134,7 @@ def test_parquet_and_csv_mean_the_same(tmp_path: Path, follower_calibration: Cal
         ('a.csv', ','.join(JOINTS) + '\n1,2,3,4,5,x\n', 'not a number'),
         ('a.csv', ','.join(JOINTS) + '\n', 'no rows'),
         ('a.csv', ','.join(JOINTS) + '\n1,2,3,4,5,nan\n', 'not finite'),
-        ('a.parquet', 'hello', 'not a parquet file'),
+        ('a.parquet', 'hello', 'cannot be read'),
     ],
 )
 def test_bad_motion_files_are_named(
