@@ -68,8 +68,10 @@ class FollowerNode(ArmNode):
 
     def close(self) -> None:
         """Hear no more commands, then stop as every arm does."""
-        self._listener.close()
-        super().close()
+        try:
+            self._listener.close()
+        finally:
+            super().close()
 
     def joint_states(self, reading: ArmReading) -> None:
         """Publish a reading; called from the arm's thread."""

@@ -52,7 +52,8 @@ class LeaderNode(ArmNode):
                 self._leader.close()
         except (DriverError, TimeoutError) as error:
             self.get_logger().warning(f'the spring was not released: {error}')
-        super().close()
+        finally:
+            super().close()
 
     def _cycle(self, leader: Leader, reading: ArmReading) -> None:
         if reading.missing:

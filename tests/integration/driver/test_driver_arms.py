@@ -236,10 +236,12 @@ def test_death_of_the_parent_ends_the_node_where_that_is_wanted(
     assert torque(ports[0]) == [0] * 6
 
 
-# The last thing that the constructor does after the motors were powered fails.
+# The last thing that the constructor does after the motors were powered fails, and the way back
+# from there as well.
 FAILS_LATE = """
 import importlib, sys
 from so101_driver.arm_node import ArmNode
+from so101_driver.data_node import DataListener
 from so101_driver.registers import Register
 
 def start_thread(self, arm, *_):
@@ -247,7 +249,11 @@ def start_thread(self, arm, *_):
     print('was powered:', [arm.bus.read(i, Register.TORQUE_ENABLE) for i in range(1, 7)])
     raise RuntimeError('the last step failed')
 
+def close(self):
+    raise RuntimeError('and so did the end of hearing')
+
 ArmNode.start_thread = start_thread
+DataListener.close = close
 module = importlib.import_module(f'so101_driver.{sys.argv.pop(1)}_node')
 sys.exit(module.main(sys.argv))
 """
