@@ -78,6 +78,17 @@ def test_the_guard_ends_an_episode_as_a_failure(tmp_path: Path, checkpoint: Path
     assert '0 of 1 episodes were a success' in session.log
 
 
+def test_without_an_operator_faults_do_not_wait_for_ever(tmp_path: Path, checkpoint: Path) -> None:
+    with launched(
+        tmp_path, policy_path=checkpoint, num_episodes=9, episode_time_s=60, reset_time_s=0.5,
+        max_step_rad='0.001', on_fault='discard', max_faults=2, **EVALUATION,
+    ) as session:  # fmt: skip
+        assert session.wait() != 0, session.log
+    assert session.log.count('the take ended: the policy stopped') == 2
+    assert 'max_faults is 2' in session.log
+    assert not session.root.exists()
+
+
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [
