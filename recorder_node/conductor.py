@@ -230,7 +230,7 @@ class Conductor:
         awaited = self.config.start_when
         if awaited and not self._around.has_publisher(awaited):
             return f'{awaited} has no publisher yet'
-        return self._disk_low() or self._gate.why_shut(self.engine.paused)
+        return self._disk_low() or self._gate.why_shut(self.engine.rows.paused)
 
     def check_publishers(self) -> None:
         """Warn when the messages of several nodes mix in a running take; to be called now and then.

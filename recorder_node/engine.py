@@ -14,13 +14,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recorder_node.clock_watch import Clock, ClockWatch, Now
+from recorder_node.clock_watch import Clock
 from recorder_node.contract import Contract
 from recorder_node.dataset.consolidate import consolidate
 from recorder_node.dataset.writer import DatasetWriter
 from recorder_node.journal import Syncer
 from recorder_node.messages import NS
-from recorder_node.recording import Recording, TakeError
+from recorder_node.recording import Recording
+from recorder_node.row_builder import RowBuilder
 from recorder_node.sampler import Sampler
 from recorder_node.sealed import marked
 from recorder_node.session import Action
@@ -30,10 +31,6 @@ from recorder_node.video import Codec
 
 # Takes that may wait for the disk before a new one is refused.
 MAX_WAITING_TAKES = 2
-_IDLE_WAIT_S = 0.1
-# Simulated time may pass faster than the steady time that is waited for.
-_SIMULATED_WAIT_S = 0.005
-_SHORTEST_WAIT_S = 0.001
 
 
 class Saved(NamedTuple):
@@ -89,34 +86,20 @@ class Engine:
         self._contract = contract
         self._buffers = buffers
         self._settings = settings
-        self._clock = clock
-        self._watch = ClockWatch(clock)
         self._writer = writer
         self._folder = folder
         self._task = task
         self._on_fault = on_fault
         self._on_published = on_published
         self._sampler = Sampler(contract, buffers, settings.fps)
-        self._lock = threading.Lock()
-        self._building: list[Recording] = []
-        self._opening_ns: int | None = None
-        self._steps: list[Now] = []
         self._sealed: dict[Recording, Future[SealedTake]] = {}
         self.running: Recording | None = None
         self.pending: Recording | None = None
         self.waiting_takes = 0
-        self._stop = threading.Event()
         self._closing = threading.Event()
-        self._wake = threading.Event()
         self._syncer = Syncer(self._disk_fault)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix='writer')
-        self._thread = threading.Thread(target=self._sample, name='sampler', daemon=True)
-        self._thread.start()
-
-    @property
-    def paused(self) -> bool:
-        """Whether simulated time stands still."""
-        return self._watch.paused
+        self.rows = RowBuilder(buffers, clock, self._on_cut)
 
     def apply(self, actions: tuple[Action, ...]) -> list[Future[Any]]:
         """Carry out a decision's actions in order; return what is still to be awaited.
@@ -152,23 +135,14 @@ class Engine:
         """
         self._closing.set()
         self._writing.shutdown()
-        self._stop.set()
-        self._wake.set()
-        self._thread.join()
+        self.rows.close()
         self._syncer.close()
 
     def _open(self) -> None:
-        with self._lock:
-            t0_ns = self._opening_ns = self._clock.now_ns()
-            epoch = len(self._steps)
-        try:
+        with self.rows.opening() as (t0_ns, epoch):
             self.running = self._begun(t0_ns)
             self.running.epoch = epoch
-            with self._lock:
-                self._building.append(self.running)
-        finally:
-            self._opening_ns = None
-        self._wake.set()
+            self.rows.add(self.running)
 
     def _begun(self, t0_ns: int) -> Recording:
         # The wall time in the name is for people; equal names get a number.
@@ -193,10 +167,8 @@ class Engine:
     def _end(self) -> None:
         recording = self.running
         assert recording is not None
-        with self._lock:
-            recording.end_at(self._clock.now_ns(), self._clock.steady_ns())
         self.running, self.pending = None, recording
-        self._wake.set()
+        self.rows.end(recording)
         self._sealed[recording] = self._writing.submit(self._seal, recording)
 
     def _seal(self, recording: Recording) -> SealedTake:
@@ -252,53 +224,9 @@ class Engine:
         sealed.exception()
         return recording.take.folder
 
-    def _sample(self) -> None:
-        while not self._stop.is_set():
-            wait_s = self._build_all()
-            self._wake.wait(wait_s)
-            self._wake.clear()
-
-    def _build_all(self) -> float:
-        """Build all due rows of all takes; return the seconds until the next one is due."""
-        now = self._watch.look()
-        if now is None:
-            return 0.0
-        due_ns = []
-        faults = []
-        with self._lock:
-            if now.step_ns:
-                self._steps.append(now)
-                for buffer in self._buffers.values():
-                    buffer.step(now.step_ns)
-            for recording in list(self._building):
-                try:
-                    if recording.epoch < len(self._steps):
-                        recording.cut(self._steps[recording.epoch].reason)
-                        raise TakeError(recording.cut_reason)
-                    next_ns = recording.build_due(now.ros_ns, now.steady_ns)
-                except TakeError as fault:
-                    if recording is self.running:
-                        faults.append(str(fault))
-                    next_ns = None
-                if next_ns is None:
-                    self._building.remove(recording)
-                else:
-                    due_ns.append(next_ns)
-            self._release(now.ros_ns)
-        for reason in faults:
+    def _on_cut(self, recording: Recording, reason: str) -> None:
+        if recording is self.running:
             self._on_fault(reason)
-        if not due_ns:
-            return _IDLE_WAIT_S
-        longest_s = _SIMULATED_WAIT_S if self._clock.simulated else _IDLE_WAIT_S
-        return min(max((min(due_ns) - now.ros_ns) / NS, _SHORTEST_WAIT_S), longest_s)
-
-    def _release(self, now_ns: int) -> None:
-        """Let the streams forget what no row to come can use."""
-        needed_ns = [recording.next_ns for recording in self._building]
-        if self._opening_ns is not None:
-            needed_ns.append(self._opening_ns)
-        for buffer in self._buffers.values():
-            buffer.release(min(needed_ns, default=now_ns))
 
     def _disk_fault(self, reason: str) -> None:
         if self.running is not None:

@@ -89,7 +89,7 @@ class Bench:
             self.clock.advance(NS // 20)
             if alive:
                 self.deliver()
-            self.conductor.engine._wake.set()
+            self.conductor.engine.rows.wake()
             self.conductor.tick()
 
     def close(self) -> None:

@@ -72,7 +72,7 @@ class Session(Bench):
             if self._ticks % 100 == 0:
                 # As on a real clock, the sampler is hardly behind.
                 due = (self.clock.now_ns() - recording.take.t0_ns) * FPS // NS - 2
-                self.conductor.engine._wake.set()
+                self.conductor.engine.rows.wake()
                 wait_until(lambda d=due: recording.take.rows >= d, what='rows')
                 self.conductor.tick()
                 assert self.state is State.RECORDING, self.conductor.message
@@ -84,7 +84,7 @@ class Session(Bench):
     def settle(self) -> None:
         """Let time pass with good messages alone."""
         self.tick(good=True)
-        self.conductor.engine._wake.set()
+        self.conductor.engine.rows.wake()
 
 
 def check_report(report: dict[str, Any], sent: dict[str, Counter[str]]) -> None:

@@ -47,7 +47,7 @@ def recording(bench: Bench) -> Bench:
 def woken(bench: Bench) -> Bench:
     """Let the sampler look at the clock."""
     bench.clock.advance(NS // 100)
-    bench.conductor.engine._wake.set()
+    bench.conductor.engine.rows.wake()
     return bench
 
 
@@ -122,7 +122,7 @@ def test_a_paused_simulator_holds_up_neither_save_nor_end(make: Any) -> None:
 
     def saved() -> bool:
         bench.clock.advance(NS // 100)
-        bench.conductor.engine._wake.set()
+        bench.conductor.engine.rows.wake()
         return bool(futures[0].done())
 
     wait_until(saved, what='the save')

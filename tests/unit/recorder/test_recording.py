@@ -171,7 +171,7 @@ class Bench:
         """Let fake time pass until all rows due are built."""
         running = self.engine.running
         self.clock.advance(round(seconds * NS))
-        self.engine._wake.set()
+        self.engine.rows.wake()
         if running is not None:
             due = (self.clock.now_ns() - running.take.t0_ns - DELAY_NS) * 30 // NS + 1
             wait_until(lambda: running.take.rows >= due, what='rows')
@@ -187,7 +187,7 @@ class Bench:
     def end_time(self) -> None:
         """Let the rows before the end become due."""
         self.clock.advance(DELAY_NS)
-        self.engine._wake.set()
+        self.engine.rows.wake()
 
 
 def test_two_takes_overlap_and_are_published_in_order(
@@ -221,7 +221,7 @@ def test_only_what_rows_still_need_is_held(
         wait_until(lambda b=buffer, k=key: len(b) < before[k] - 50, what='the release')
     bench.engine.apply((Action.END, Action.DROP))
     bench.clock.advance(20 * NS)
-    bench.engine._wake.set()
+    bench.engine.rows.wake()
     for buffer in buffers.values():
         wait_until(lambda b=buffer: len(b) == 1, what='the last sample alone')
     bench.engine.close()
@@ -244,7 +244,7 @@ def test_a_take_that_opens_slowly_has_its_first_row(
     def slow(*args: object) -> Take:
         bench.clock.advance(NS)
         count = len(released)
-        bench.engine._wake.set()
+        bench.engine.rows.wake()
         wait_until(lambda: len(released) > count + 2 * len(buffers), what='the sampler')
         return Take(*args)  # type: ignore[arg-type]
 
@@ -278,7 +278,7 @@ def test_a_stream_that_dies_is_told_once_and_its_take_can_be_saved(
     bench = Bench(tmp_path, contract, buffers)
     bench.engine.apply((Action.OPEN,))
     bench.clock.advance(20 * NS)
-    bench.engine._wake.set()
+    bench.engine.rows.wake()
     wait_until(lambda: bench.faults, what='the fault')
     (future,) = bench.engine.apply((Action.END, Action.PUBLISH))
     saved = future.result(timeout=20)
