@@ -6,7 +6,7 @@ import dataclasses
 
 from policy_node.config import PolicyConfig
 from recorder_node.arguments import table_of_arguments
-from so101_driver.parameters import Parameter, param, table
+from so101_driver.common.parameters import Parameter, param, table
 
 # Parameters that the launch file sets itself, or that make no sense in an evaluation.
 _SET_BY_LAUNCH = (

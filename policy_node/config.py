@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from policy_node.policy import OVERRIDES
-from so101_driver.parameters import param
+from so101_driver.common.parameters import param
 
 LEROBOT, PREFETCH, RTC = 'lerobot', 'prefetch', 'rtc'
 

@@ -20,7 +20,7 @@ from policy_node.features import (
     of_kind,
     parse_features,
 )
-from so101_driver.unreadable import is_lfs_pointer, why_unreadable
+from so101_driver.common.unreadable import is_lfs_pointer, why_unreadable
 
 CONFIG = 'config.json'
 WEIGHTS = 'model.safetensors'

@@ -18,7 +18,7 @@ from policy_node.matching import mismatches
 from policy_node.policies import POLICIES
 from recorder_node.node_plan import NodePlan, values_of
 from recorder_node.planner import Planner
-from so101_driver.parameters import TRUE_WORDS
+from so101_driver.common.parameters import TRUE_WORDS
 
 COMMANDS = '/policy/joint_commands'
 # The Hub takes 96 characters, the date included.

@@ -14,7 +14,7 @@ from policy_node.replay import Replay, check, load, make_guard
 from policy_node.source_node import SourceChooser
 from so101_driver import calibration
 from so101_driver.base_node import Stop, create_steady_timer, run
-from so101_driver.errors import DriverError
+from so101_driver.common.errors import DriverError
 from so101_driver.units import DEGREES, MODES
 
 _TOPIC = '/policy/joint_commands'

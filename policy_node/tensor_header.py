@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from policy_node.errors import CheckpointError
-from so101_driver.unreadable import is_lfs_pointer, why_unreadable
+from so101_driver.common.unreadable import is_lfs_pointer, why_unreadable
 
 _LONGEST_HEADER = 100_000_000
 # Bytes of one number.

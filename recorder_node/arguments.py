@@ -10,7 +10,7 @@ import yaml
 
 from recorder_node.config import RecorderConfig
 from so101_driver.arm_config import FollowerConfig, LeaderConfig
-from so101_driver.parameters import Parameter, param, table
+from so101_driver.common.parameters import Parameter, param, table
 from so101_driver.units import MODES
 
 # What `ros2 launch` and launch itself understand besides a file's own arguments.

@@ -19,8 +19,8 @@ from recorder_node.arguments import (
 )
 from recorder_node.node_plan import NodePlan, Problems
 from recorder_node.planner import Planner
-from so101_driver.errors import ConfigError
-from so101_driver.parameters import Parameter, Spec
+from so101_driver.common.errors import ConfigError
+from so101_driver.common.parameters import Parameter, Spec
 
 SIDES = ('left', 'right')
 _OF_EACH_ARM = ('port', 'id', 'calibration')

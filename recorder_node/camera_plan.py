@@ -14,8 +14,8 @@ from recorder_node.contract import Contract
 from recorder_node.node_plan import NodePlan, Problems, absolute, values_of
 from so101_driver.cameras import faults, intrinsics
 from so101_driver.cameras.config import DEVICE, FILE, SCENE, SIMULATED, CameraConfig
-from so101_driver.errors import ConfigError
-from so101_driver.parameters import build
+from so101_driver.common.errors import ConfigError
+from so101_driver.common.parameters import build
 
 _IMAGE_TOPIC = '/cameras/{name}/image_raw'
 _JPEG_TOPIC = f'{_IMAGE_TOPIC}/compressed'

@@ -33,7 +33,7 @@ from recorder_node.contract import Contract, Feature
 from recorder_node.errors import ContractError, EncodeError
 from recorder_node.pictures import Picture
 from recorder_node.video import VideoEncoder, finish, frames_of
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 
 Size = tuple[int, int]
 

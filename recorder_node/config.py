@@ -8,7 +8,7 @@ from pathlib import Path
 from recorder_node.codecs import CODECS
 from recorder_node.dataset import layout
 from recorder_node.fault_rule import RULES
-from so101_driver.parameters import param
+from so101_driver.common.parameters import param
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,7 @@ from recorder_node.dataset.rescue import Wreck
 from recorder_node.dataset.swap import edit
 from recorder_node.errors import DatasetError
 from recorder_node.video import CODECS
-from so101_driver.errors import DriverError
+from so101_driver.common.errors import DriverError
 
 _RANGE = re.compile(r'(\d+)(?:-(\d+))?')
 _MB = 1e6

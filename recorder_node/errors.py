@@ -1,6 +1,6 @@
 """Errors of the recorder; `RecorderError` is their root."""
 
-from so101_driver.errors import ConfigError, DriverError
+from so101_driver.common.errors import ConfigError, DriverError
 
 
 class RecorderError(DriverError):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from so101_driver.parameters import FALSE_WORDS, TRUE_WORDS, Parameter, Spec
+from so101_driver.common.parameters import FALSE_WORDS, TRUE_WORDS, Parameter, Spec
 
 CONFIG_PATH = 'config_path'
 _NO_STAMP = 'no_stamp'

@@ -25,8 +25,8 @@ from launch import LaunchDescription
 from recorder_node.arguments import Text, default_text
 from recorder_node.given_arguments import CONFIG_PATH, from_file, further_arguments, prepared
 from recorder_node.node_plan import NodePlan
-from so101_driver.errors import ConfigError
-from so101_driver.parameters import Parameter
+from so101_driver.common.errors import ConfigError
+from so101_driver.common.parameters import Parameter
 
 # An ordered stop releases the torque and finishes the videos; it takes well under this.
 STOP_TIMEOUT_S = '20'

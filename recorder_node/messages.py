@@ -20,7 +20,7 @@ from recorder_node.pictures import Picture
 from recorder_node.values import Vector, fitter
 from so101_driver import calibration as calibration_module
 from so101_driver import units
-from so101_driver.errors import CalibrationError
+from so101_driver.common.errors import CalibrationError
 
 NS = 1_000_000_000
 MAX_TEXT_BYTES = 65536

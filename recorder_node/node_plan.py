@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from so101_driver.errors import CalibrationError, ConfigError
-from so101_driver.parameters import table
+from so101_driver.common.errors import CalibrationError, ConfigError
+from so101_driver.common.parameters import table
 
 T = TypeVar('T')
 

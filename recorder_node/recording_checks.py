@@ -11,7 +11,7 @@ from recorder_node.dataset import layout
 from recorder_node.dataset.writer import describe, resume_problems
 from recorder_node.messages import load_units
 from recorder_node.node_plan import NodePlan, Problems
-from so101_driver.parameters import TRUE_WORDS
+from so101_driver.common.parameters import TRUE_WORDS
 
 
 def root_problems(given: Mapping[str, str]) -> list[str]:

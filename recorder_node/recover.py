@@ -26,7 +26,7 @@ from recorder_node.log import Log
 from recorder_node.restore import restore
 from recorder_node.streams import Counters
 from recorder_node.take import leftovers
-from so101_driver.errors import DriverError
+from so101_driver.common.errors import DriverError
 
 Tell = Callable[[str], object]
 

@@ -28,7 +28,7 @@ from so101_driver.arm_reading import (
 )
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
-from so101_driver.errors import (
+from so101_driver.common.errors import (
     CalibrationError,
     DriverError,
     LinkError,

@@ -19,8 +19,8 @@ from so101_driver.arm_diagnostics_node import arm_statuses
 from so101_driver.arm_reading import ArmReading
 from so101_driver.base_node import Stop, create_steady_timer
 from so101_driver.bus import ServoBus
+from so101_driver.common.errors import DriverError, LinkError
 from so101_driver.control import ArmThread, connect_within
-from so101_driver.errors import DriverError, LinkError
 from so101_driver.joints import JOINTS, FloatArray
 
 JOINT_QOS = QoSProfile(

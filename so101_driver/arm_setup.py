@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
-from so101_driver.errors import CalibrationError, ServoError
+from so101_driver.common.errors import CalibrationError, ServoError
 from so101_driver.joint_faults import fault_text
 from so101_driver.joints import GRIPPER
 from so101_driver.registers import (

@@ -28,8 +28,8 @@ from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
 from so101_driver import PARENT_PID
-from so101_driver.errors import ConfigError, DriverError
-from so101_driver.parameters import Spec, build, param, table
+from so101_driver.common.errors import ConfigError, DriverError
+from so101_driver.common.parameters import Spec, build, param, table
 
 ConfigT = TypeVar('ConfigT')
 

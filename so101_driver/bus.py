@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import scservo_sdk
 
-from so101_driver.errors import LinkError, ServoError
+from so101_driver.common.errors import LinkError, ServoError
 from so101_driver.frames import OVERHEAD, Instruction, Status, StatusParser
 from so101_driver.registers import Register, decode, encode
 from so101_driver.serial_port import DEFAULT_BAUDRATE, SerialPort

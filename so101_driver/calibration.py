@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from so101_driver.errors import CalibrationError
+from so101_driver.common.errors import CalibrationError
 from so101_driver.joints import JOINTS
 
 MAX_TICK = 4095

@@ -27,7 +27,7 @@ from so101_driver.cameras.faults import CameraFaults
 from so101_driver.cameras.frame import Frame, use_one_thread
 from so101_driver.cameras.source import JointCache
 from so101_driver.commands import in_joint_order
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 
 IMAGE_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from so101_driver.errors import CameraError
+from so101_driver.common.errors import CameraError
 from so101_driver.joints import FloatArray
 
 Image = NDArray[np.uint8]

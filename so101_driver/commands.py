@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from so101_driver.calibration import Calibration
-from so101_driver.errors import ConfigError, NotActiveError
+from so101_driver.common.errors import ConfigError, NotActiveError
 from so101_driver.home import HomeMotion
 from so101_driver.joints import GRIPPER, JOINTS, URDF_LIMITS_RAD, FloatArray
 from so101_driver.units import ticks_to_rad

@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from so101_driver.arm import ArmState, So101Arm
 from so101_driver.arm_reading import ArmReading
-from so101_driver.errors import DriverError, LinkError, NotActiveError
-from so101_driver.pacing import Grid
-from so101_driver.priority import favour_thread
+from so101_driver.common.errors import DriverError, LinkError, NotActiveError
+from so101_driver.common.pacing import Grid
+from so101_driver.common.priority import favour_thread
 
 ResultT = TypeVar('ResultT')
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from so101_driver.arm import Applied, ArmState, So101Arm
 from so101_driver.arm_reading import ArmReading
 from so101_driver.commands import CommandSources
-from so101_driver.errors import NotActiveError, ServoError
+from so101_driver.common.errors import NotActiveError, ServoError
 from so101_driver.gripper import GripperRelief
 from so101_driver.home import HomeMotion
 from so101_driver.joint_faults import TripHold

@@ -19,8 +19,8 @@ from so101_driver.arm_reading import ArmReading
 from so101_driver.arm_setup import FOLLOWER
 from so101_driver.base_node import Stop, declare, run
 from so101_driver.commands import CommandSources, in_joint_order
+from so101_driver.common.errors import ConfigError
 from so101_driver.data_node import DataListener
-from so101_driver.errors import ConfigError
 from so101_driver.follower import Follower
 from so101_driver.gripper import GripperRelief
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
-from so101_driver.errors import ServoError
+from so101_driver.common.errors import ServoError
 from so101_driver.joints import GRIPPER
 from so101_driver.registers import Register
 

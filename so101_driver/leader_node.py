@@ -13,7 +13,7 @@ from so101_driver.arm_node import JOINT_QOS, ArmNode, joint_message, state_messa
 from so101_driver.arm_reading import ArmReading
 from so101_driver.arm_setup import LEADER
 from so101_driver.base_node import Stop, declare, run
-from so101_driver.errors import DriverError
+from so101_driver.common.errors import DriverError
 from so101_driver.gripper_spring import GripperSpring
 from so101_driver.leader import Leader
 

@@ -16,7 +16,7 @@ from typing import Any
 import scservo_sdk
 import serial
 
-from so101_driver.errors import LinkError
+from so101_driver.common.errors import LinkError
 from so101_driver.registers import BAUDRATES
 
 DEFAULT_BAUDRATE = 1_000_000

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from so101_driver.calibration import Calibration
-from so101_driver.errors import CalibrationError, ConfigError
+from so101_driver.common.errors import CalibrationError, ConfigError
 from so101_driver.joints import GRIPPER, GRIPPER_CLOSED_RAD, GRIPPER_OPEN_RAD, FloatArray
 
 DEGREES = 'degrees'

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recorder_node.errors import DatasetError
-from so101_driver.unreadable import why_unreadable
+from so101_driver.common.unreadable import why_unreadable
 
 T = TypeVar('T')
 _REFUSALS = (OSError, ValueError, pa.ArrowException, av.FFmpegError, IndexError)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from recorder_node.errors import DatasetError
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 
 V30 = 'v3.0'
 V21 = 'v2.1'

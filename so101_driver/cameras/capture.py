@@ -11,7 +11,7 @@ from so101_driver.cameras.frame import GRAB, DamagedError, Frame
 from so101_driver.cameras.grabber import Grabber
 from so101_driver.cameras.health import Health
 from so101_driver.cameras.source import CameraSource, MissingError
-from so101_driver.errors import CameraError
+from so101_driver.common.errors import CameraError
 
 _REOPEN_PERIOD_S = 0.2
 _OPEN_TIMEOUT_S = 10.0

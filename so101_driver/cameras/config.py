@@ -14,7 +14,7 @@ from so101_driver.cameras.mode import Mode
 from so101_driver.cameras.scene import FRONT, VIEWS, SceneSource
 from so101_driver.cameras.source import CameraSource, JointCache
 from so101_driver.cameras.video import VideoSource
-from so101_driver.parameters import param
+from so101_driver.common.parameters import param
 
 DEVICE, FILE, SCENE, CODED = 'device', 'file', 'scene', 'coded'
 SIMULATED = (SCENE, CODED)

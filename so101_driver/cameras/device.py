@@ -18,7 +18,7 @@ from so101_driver.cameras.jpeg import whole_file
 from so101_driver.cameras.mode import Mode, ask, given
 from so101_driver.cameras.source import MissingError
 from so101_driver.cameras.stamps import DriverStamps
-from so101_driver.errors import CameraError
+from so101_driver.common.errors import CameraError
 
 _IS_V4L2 = sys.platform == 'linux'
 _RAW_CODINGS = {'MJPG': JPEG, 'JPEG': JPEG, 'YUYV': YUYV}

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 from so101_driver.simulator.fault_spec import entries
 
 UNPLUG, STALL, DAMAGE, CLEAR = 'camera_unplug', 'camera_stall', 'camera_damage', 'camera_clear'

@@ -8,7 +8,7 @@ import time
 from so101_driver.cameras.faults import STALL, UNPLUG, CameraFaults
 from so101_driver.cameras.frame import DamagedError, Frame
 from so101_driver.cameras.source import CameraSource, MissingError
-from so101_driver.errors import CameraError
+from so101_driver.common.errors import CameraError
 
 _LONGEST_GRAB_S = 1.0  # as V4L2's; see `cameras/__init__.py`
 _STEP_S = 0.01

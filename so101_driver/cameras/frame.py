@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from so101_driver.coded_picture import Image
-from so101_driver.errors import CameraError
+from so101_driver.common.errors import CameraError
 
 RGB, BGR, YUYV, JPEG = 'rgb', 'bgr', 'yuyv', 'jpeg'
 DRIVER, GRAB = 'driver', 'grab'

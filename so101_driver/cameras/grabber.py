@@ -8,7 +8,7 @@ from collections import deque
 from so101_driver.cameras.frame import DamagedError, Frame
 from so101_driver.cameras.health import Health
 from so101_driver.cameras.source import CameraSource
-from so101_driver.pacing import Grid
+from so101_driver.common.pacing import Grid
 
 _WAITING = 3  # pictures; when their reader is slower the oldest gives way
 

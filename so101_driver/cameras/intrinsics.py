@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlparse
 
 import yaml
 
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 
 _COEFFICIENTS = {'plumb_bob': (5,), 'rational_polynomial': (8, 12, 14), 'equidistant': (4,)}
 _SHAPES = {

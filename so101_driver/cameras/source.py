@@ -6,7 +6,7 @@ import threading
 from typing import NamedTuple, Protocol
 
 from so101_driver.cameras.frame import Frame
-from so101_driver.errors import CameraError
+from so101_driver.common.errors import CameraError
 from so101_driver.joints import FloatArray
 
 

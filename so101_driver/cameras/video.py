@@ -11,8 +11,8 @@ import numpy as np
 
 from so101_driver.cameras.frame import Frame
 from so101_driver.coded_picture import Image
-from so101_driver.errors import CameraError
-from so101_driver.unreadable import why_unreadable
+from so101_driver.common.errors import CameraError
+from so101_driver.common.unreadable import why_unreadable
 
 
 class VideoSource:

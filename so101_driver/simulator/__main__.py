@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 
-from so101_driver.errors import DriverError
-from so101_driver.parameters import build, table
+from so101_driver.common.errors import DriverError
+from so101_driver.common.parameters import build, table
 from so101_driver.simulator.world import SimulatorConfig, World
 
 _PERIOD_S = 0.1

@@ -9,7 +9,7 @@ import struct
 import tty
 from pathlib import Path
 
-from so101_driver.errors import LinkError
+from so101_driver.common.errors import LinkError
 
 _TCGETS2 = 0x802C542A  # as tcgetattr, but with speeds that are not in POSIX
 _TERMIOS2 = struct.Struct('4I20x2I')

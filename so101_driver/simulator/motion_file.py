@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from so101_driver.calibration import Calibration
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
+from so101_driver.common.unreadable import why_unreadable
 from so101_driver.joints import JOINTS, FloatArray
 from so101_driver.units import units_to_rad
-from so101_driver.unreadable import why_unreadable
 
 DEFAULT_FPS = 30.0
 _TIME_COLUMNS = ('timestamp', 'time', 't')

@@ -12,9 +12,9 @@ import numpy as np
 from so101_driver import calibration as calibration_files
 from so101_driver.calibration import Calibration
 from so101_driver.commands import goal_limits_rad
+from so101_driver.common.parameters import param
+from so101_driver.common.priority import CONTROL_NICENESS
 from so101_driver.joints import JOINTS, FloatArray
-from so101_driver.parameters import param
-from so101_driver.priority import CONTROL_NICENESS
 from so101_driver.simulator import fault_spec
 from so101_driver.simulator.bus import Hand, SimulatedBus, servo_setups
 from so101_driver.simulator.health import LATCHES

@@ -20,7 +20,7 @@ from so101_driver.arm_reading import JointMemory
 from so101_driver.arm_setup import Image
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration, JointCalibration
-from so101_driver.errors import CalibrationError, ServoError
+from so101_driver.common.errors import CalibrationError, ServoError
 from so101_driver.joints import JOINTS
 from so101_driver.registers import PHASE_MULTI_TURN, Register, decode
 from so101_driver.tools.calibration_tables import result_table, sweep_table

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from so101_driver.errors import DriverError
+from so101_driver.common.errors import DriverError
 
 _ROS_ARGUMENTS = '--ros-args'
 

@@ -13,7 +13,7 @@ from so101_driver.cameras.device import DeviceSource
 from so101_driver.cameras.frame import DamagedError, Frame
 from so101_driver.cameras.mode import Mode
 from so101_driver.cameras.v4l2 import Camera, find_cameras
-from so101_driver.errors import CameraError, ConfigError
+from so101_driver.common.errors import CameraError, ConfigError
 from so101_driver.tools.command import Command, without_ros
 
 _WANTED_SIZE = (640, 480)

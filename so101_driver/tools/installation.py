@@ -13,7 +13,7 @@ from so101_driver import arm_setup
 from so101_driver import calibration as files
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
-from so101_driver.errors import ServoError
+from so101_driver.common.errors import ServoError
 from so101_driver.tools.command import Command
 
 PATIENCE_S = 1.0

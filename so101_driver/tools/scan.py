@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from so101_driver.arm_setup import Image
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import MAX_SERVO_ID
-from so101_driver.errors import ServoError
+from so101_driver.common.errors import ServoError
 from so101_driver.frames import BROADCAST_ID, OVERHEAD, Instruction, StatusParser, frame
 from so101_driver.joints import JOINTS
 from so101_driver.registers import STS3215_MODEL, Register

@@ -12,7 +12,7 @@ import sys
 
 from so101_driver.arm_setup import FOLLOWER, LEADER, write_verified
 from so101_driver.bus import ServoBus
-from so101_driver.errors import LinkError, ServoError
+from so101_driver.common.errors import LinkError, ServoError
 from so101_driver.joints import JOINTS
 from so101_driver.registers import BAUDRATES, STS3215_MODEL, Register
 from so101_driver.serial_port import DEFAULT_BAUDRATE

@@ -12,7 +12,7 @@ import termios
 import time
 from collections.abc import Callable, Sequence
 
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 
 _REDRAW_S = 0.1
 _PLAIN_REDRAW_S = 2.0  # a log file wants few lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 from so101_driver.tools.ports import Port
 
 FILE = '/etc/udev/rules.d/99-so101.rules'

@@ -14,8 +14,8 @@ from so101_driver.arm_reading import ArmReading
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
 from so101_driver.commands import CommandLimits, CommandSources, goal_limits_rad
+from so101_driver.common.errors import DriverError
 from so101_driver.control import ArmThread
-from so101_driver.errors import DriverError
 from so101_driver.follower import Follower
 from so101_driver.gripper import GripperRelief
 from so101_driver.home import HomeMotion

@@ -9,7 +9,7 @@ import pytest
 from so101_driver.arm import ArmOptions, ArmState, So101Arm
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
-from so101_driver.errors import (
+from so101_driver.common.errors import (
     CalibrationError,
     ConfigError,
     LinkError,

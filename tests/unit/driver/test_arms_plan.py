@@ -16,7 +16,7 @@ from recorder_node.arms_plan import (
     plan_bimanual_record,
     plan_pair,
 )
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 
 SHARE = Path(__file__).parents[3]
 

@@ -10,7 +10,7 @@ import pytest
 import scservo_sdk
 
 from so101_driver.bus import ServoBus
-from so101_driver.errors import LinkError
+from so101_driver.common.errors import LinkError
 from so101_driver.frames import frame
 from so101_driver.registers import Register
 from so101_driver.simulator.bus import SimulatedBus

@@ -14,7 +14,7 @@ from so101_driver.cameras.jpeg import whole_file
 from so101_driver.cameras.mode import Mode
 from so101_driver.cameras.source import MissingError
 from so101_driver.cameras.stamps import DriverStamps
-from so101_driver.errors import CameraError
+from so101_driver.common.errors import CameraError
 from tests.unit.driver.camera_rig import (
     HEIGHT,
     MODE,

@@ -12,8 +12,8 @@ from so101_driver.cameras.faults import DAMAGE, STALL, UNPLUG, CameraFaults, par
 from so101_driver.cameras.faulty import FaultySource
 from so101_driver.cameras.frame import DamagedError
 from so101_driver.cameras.source import JointCache, MissingError
-from so101_driver.errors import CameraError, ConfigError
-from so101_driver.parameters import build
+from so101_driver.common.errors import CameraError, ConfigError
+from so101_driver.common.parameters import build
 from so101_driver.simulator import fault_spec
 
 IDS = {'follower': {'gripper': 6}, 'leader': {'gripper': 6}}

@@ -19,8 +19,8 @@ from so101_driver.cameras.config import CameraConfig
 from so101_driver.cameras.device import DeviceSource
 from so101_driver.cameras.mode import Mode
 from so101_driver.cameras.v4l2 import Camera, request_code
-from so101_driver.errors import CameraError
-from so101_driver.parameters import build
+from so101_driver.common.errors import CameraError
+from so101_driver.common.parameters import build
 from so101_driver.tools import find_cameras as tool
 from tests.unit.driver.camera_rig import HEIGHT, WIDTH, FakeDevice, gradient, jpeg
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from so101_driver.cameras.intrinsics import local_path, read
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 
 SIZE = (640, 480)
 

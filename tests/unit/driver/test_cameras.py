@@ -14,8 +14,8 @@ from so101_driver.cameras.config import CameraConfig, make_source
 from so101_driver.cameras.frame import Frame
 from so101_driver.cameras.source import JointCache
 from so101_driver.coded_picture import CodedPicture, decode, encode
-from so101_driver.errors import CameraError, ConfigError
-from so101_driver.parameters import build
+from so101_driver.common.errors import CameraError, ConfigError
+from so101_driver.common.parameters import build
 from so101_driver.simulator.operator import REST_RAD, PickAndPlace
 from tests.conftest import wait_until
 

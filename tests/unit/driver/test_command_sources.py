@@ -12,7 +12,7 @@ from so101_driver.commands import (
     goal_limits_rad,
     in_joint_order,
 )
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 from so101_driver.gripper import GripperRelief
 from so101_driver.joints import JOINTS
 

@@ -9,7 +9,7 @@ import pytest
 
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
-from so101_driver.errors import ConfigError, LinkError, ProtocolError
+from so101_driver.common.errors import ConfigError, LinkError, ProtocolError
 from so101_driver.frames import Instruction, frame
 from so101_driver.registers import Fault as ErrorBit
 from so101_driver.registers import Register

@@ -9,7 +9,7 @@ import pytest
 
 from so101_driver.arm import ArmState
 from so101_driver.calibration import Calibration
-from so101_driver.errors import LinkError, NotActiveError, ServoError
+from so101_driver.common.errors import LinkError, NotActiveError, ServoError
 from so101_driver.frames import Instruction
 from so101_driver.gripper import GripperRelief
 from so101_driver.registers import Fault as ErrorBit

@@ -15,7 +15,7 @@ from so101_driver import units
 from so101_driver.arm import ArmOptions, ArmState, So101Arm
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
-from so101_driver.errors import ServoError
+from so101_driver.common.errors import ServoError
 from so101_driver.frames import Instruction
 from so101_driver.gripper_spring import GripperSpring
 from so101_driver.joints import GRIPPER, JOINTS

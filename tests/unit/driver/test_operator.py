@@ -10,7 +10,7 @@ import pytest
 
 from so101_driver import units
 from so101_driver.calibration import Calibration
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 from so101_driver.joints import JOINTS, limits_rad
 from so101_driver.kinematics import forward, reach
 from so101_driver.simulator.motion_file import Motion, load_motions

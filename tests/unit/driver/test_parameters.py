@@ -7,8 +7,8 @@ import pytest
 
 from so101_driver.arm_config import FollowerConfig
 from so101_driver.calibration import Calibration
-from so101_driver.errors import ConfigError
-from so101_driver.parameters import build
+from so101_driver.common.errors import ConfigError
+from so101_driver.common.parameters import build
 
 BASE = {'port': 'p', 'id': 'x'}
 

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from so101_driver.priority import favour_thread
+from so101_driver.common.priority import favour_thread
 
 pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='Linux threads have niceness')
 

@@ -8,7 +8,7 @@ import pytest
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 from so101_driver.tools import ports, udev
 from so101_driver.tools.command import without_ros
 from so101_driver.tools.ports import Port

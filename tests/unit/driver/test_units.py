@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from so101_driver import units
 from so101_driver.calibration import Calibration, JointCalibration
-from so101_driver.errors import CalibrationError, ConfigError
+from so101_driver.common.errors import CalibrationError, ConfigError
 from so101_driver.joints import GRIPPER, GRIPPER_CLOSED_RAD, GRIPPER_OPEN_RAD, JOINTS
 
 

@@ -12,7 +12,7 @@ import pytest
 from so101_driver.arm import ArmOptions, So101Arm
 from so101_driver.bus import ServoBus
 from so101_driver.calibration import Calibration
-from so101_driver.errors import LinkError
+from so101_driver.common.errors import LinkError
 from so101_driver.simulator.line import PseudoTerminal
 from so101_driver.simulator.operator import REST_RAD, PickAndPlace
 from tests.conftest import wait_until

@@ -14,7 +14,7 @@ from recorder_node.codec_choice import check_depth, choose_codec, proof, sizes_o
 from recorder_node.codecs import CODECS, HARDWARE, Codec
 from recorder_node.errors import ContractError
 from recorder_node.video import VideoEncoder
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 from tests.conftest import small_contract, wait_until
 from tests.kinds import kinds_contract
 

@@ -18,7 +18,7 @@ from recorder_node.edit import main as edit
 from recorder_node.errors import DatasetError
 from recorder_node.recover import main as recover
 from recorder_node.validate import main as validate
-from so101_driver.errors import DriverError
+from so101_driver.common.errors import DriverError
 from tests.damage import DAMAGES, DAMAGES_V30, copy, data_file, jitter, own_things
 from tests.small_datasets import contents, problems
 

@@ -10,7 +10,7 @@ import pytest
 from recorder_node.arguments import default_text, table_of_arguments
 from recorder_node.config import RecorderConfig
 from recorder_node.preflight import NodePlan, plan
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 from tests.conftest import REPOSITORY
 
 DEFAULTS = {name: default_text(p.default) for name, p in table_of_arguments().items()}

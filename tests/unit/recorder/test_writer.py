@@ -18,7 +18,7 @@ from recorder_node.dataset import layout, v30
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.errors import DatasetError
 from recorder_node.validate import main as validate
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 from tests.conftest import T0_NS, small_contract
 from tests.small_datasets import problems, record, sealed
 

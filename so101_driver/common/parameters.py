@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
-from so101_driver.errors import ConfigError
+from so101_driver.common.errors import ConfigError
 
 ConfigT = TypeVar('ConfigT')
 
