@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 import scservo_sdk
 
-from so101_driver.bus import ServoBus
-from so101_driver.registers import Register
+from so101_driver.bus.bus import ServoBus
+from so101_driver.bus.registers import Register
 
 IDS = [1, 2, 3, 4, 5, 6]
 GOAL = 2048

@@ -26,7 +26,8 @@ from so101_driver.arm_reading import (
     ArmReading,
     JointMemory,
 )
-from so101_driver.bus import ServoBus
+from so101_driver.bus.bus import ServoBus
+from so101_driver.bus.registers import Register
 from so101_driver.calibration import Calibration
 from so101_driver.common.errors import (
     CalibrationError,
@@ -36,7 +37,6 @@ from so101_driver.common.errors import (
     ServoError,
 )
 from so101_driver.joints import JOINTS, FloatArray
-from so101_driver.registers import Register
 from so101_driver.telemetry import Finding, ServoLimits, TelemetryLimits, judge
 from so101_driver.units import rad_to_ticks, speeds_to_rad_s, ticks_to_rad
 

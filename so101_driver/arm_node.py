@@ -18,7 +18,7 @@ from so101_driver.arm_config import CURRENT, ArmConfig
 from so101_driver.arm_diagnostics_node import arm_statuses
 from so101_driver.arm_reading import ArmReading
 from so101_driver.base_node import Stop, create_steady_timer
-from so101_driver.bus import ServoBus
+from so101_driver.bus.bus import ServoBus
 from so101_driver.common.errors import DriverError, LinkError
 from so101_driver.control import ArmThread, connect_within
 from so101_driver.joints import JOINTS, FloatArray

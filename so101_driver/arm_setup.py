@@ -11,12 +11,8 @@ import time
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from so101_driver.bus import ServoBus
-from so101_driver.calibration import Calibration
-from so101_driver.common.errors import CalibrationError, ServoError
-from so101_driver.joint_faults import fault_text
-from so101_driver.joints import GRIPPER
-from so101_driver.registers import (
+from so101_driver.bus.bus import ServoBus
+from so101_driver.bus.registers import (
     COARSE_SPEED_TICKS_S,
     EEPROM_END,
     PHASE_FINE_SPEED,
@@ -25,6 +21,10 @@ from so101_driver.registers import (
     Register,
     decode,
 )
+from so101_driver.calibration import Calibration
+from so101_driver.common.errors import CalibrationError, ServoError
+from so101_driver.joint_faults import fault_text
+from so101_driver.joints import GRIPPER
 from so101_driver.telemetry import VOLT_UNIT, ServoLimits
 
 FOLLOWER = 'follower'

@@ -9,7 +9,7 @@ import dataclasses
 from enum import IntEnum
 from typing import NamedTuple
 
-from so101_driver.registers import Register, decode
+from so101_driver.bus.registers import Register, decode
 
 VOLT_UNIT = 0.1
 DUTY_UNIT = 0.001

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
+from so101_driver.bus.packets import OVERHEAD
+from so101_driver.bus.serial_port import BITS_PER_BYTE, DEFAULT_BAUDRATE
 from so101_driver.calibration import Calibration
 from so101_driver.common.errors import ProtocolError
 from so101_driver.common.priority import favour_thread
-from so101_driver.frames import OVERHEAD
 from so101_driver.joints import JOINTS
-from so101_driver.serial_port import BITS_PER_BYTE, DEFAULT_BAUDRATE
 from so101_driver.simulator.faults import Answer, Fault, FaultPlan
 from so101_driver.simulator.injection import begin, end
 from so101_driver.simulator.line import PseudoTerminal

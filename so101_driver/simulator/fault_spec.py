@@ -15,8 +15,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from so101_driver.bus.packets import Instruction
 from so101_driver.common.errors import ConfigError
-from so101_driver.frames import Instruction
 from so101_driver.simulator.faults import Fault, FaultKind
 
 CLEAR = 'clear'

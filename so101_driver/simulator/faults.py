@@ -11,7 +11,7 @@ import random
 from enum import Enum
 from typing import NamedTuple
 
-from so101_driver.frames import Instruction
+from so101_driver.bus.packets import Instruction
 
 
 class FaultKind(Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from so101_driver.registers import Fault
+from so101_driver.bus.registers import Fault
 
 LATCHES = ('torque', 'power')
 """What clears an overload: torque off, or only a power cycle (both are reported of real units)."""

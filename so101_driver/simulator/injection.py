@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from so101_driver.registers import Fault as ErrorBit
+from so101_driver.bus.registers import Fault as ErrorBit
 from so101_driver.simulator.faults import LINE_KINDS, Fault, FaultKind, FaultPlan
 from so101_driver.simulator.line import PseudoTerminal
 from so101_driver.simulator.servo import SimulatedServo

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from so101_driver.frames import BROADCAST_ID, HEADER, OVERHEAD, Instruction, checksum, frame
-from so101_driver.registers import BAUDRATES, Register
+from so101_driver.bus.packets import BROADCAST_ID, HEADER, OVERHEAD, Instruction, checksum, frame
+from so101_driver.bus.registers import BAUDRATES, Register
 from so101_driver.simulator.faults import Answer, FaultPlan
 from so101_driver.simulator.servo import SimulatedServo
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from so101_driver.registers import (
+from so101_driver.bus.registers import (
     EEPROM_END,
     PHASE_MULTI_TURN,
     STS3215_MODEL,

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from so101_driver.arm_setup import FOLLOWER, LEADER
+from so101_driver.bus.registers import BAUDRATES
+from so101_driver.bus.serial_port import DEFAULT_BAUDRATE
 from so101_driver.common.errors import ConfigError, DriverError
-from so101_driver.registers import BAUDRATES
-from so101_driver.serial_port import DEFAULT_BAUDRATE
 from so101_driver.tools import udev
 from so101_driver.tools.command import Command, without_ros
 from so101_driver.tools.ports import Port, find_ports

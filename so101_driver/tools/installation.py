@@ -11,7 +11,7 @@ from pathlib import Path
 
 from so101_driver import arm_setup
 from so101_driver import calibration as files
-from so101_driver.bus import ServoBus
+from so101_driver.bus.bus import ServoBus
 from so101_driver.calibration import Calibration
 from so101_driver.common.errors import ServoError
 from so101_driver.tools.command import Command

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 
+from so101_driver.bus.registers import TICKS_PER_TURN
 from so101_driver.calibration import MAX_HOMING_OFFSET, MAX_TICK, JointCalibration
 from so101_driver.common.errors import CalibrationError
 from so101_driver.joints import URDF_LIMITS_RAD
-from so101_driver.registers import TICKS_PER_TURN
 from so101_driver.units import RAD_PER_TICK
 
 CENTRE_TICKS = 2047

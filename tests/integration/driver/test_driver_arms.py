@@ -20,9 +20,9 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 
 from so101_driver import calibration
-from so101_driver.bus import ServoBus
+from so101_driver.bus.bus import ServoBus
+from so101_driver.bus.registers import Register
 from so101_driver.joints import JOINTS
-from so101_driver.registers import Register
 from so101_driver.simulator.operator import PickAndPlace
 from tests.conftest import wait_until
 
@@ -242,7 +242,7 @@ FAILS_LATE = """
 import importlib, sys
 from so101_driver.arm_node import ArmNode
 from so101_driver.data_node import DataListener
-from so101_driver.registers import Register
+from so101_driver.bus.registers import Register
 
 def start_thread(self, arm, *_):
     arm.enable()

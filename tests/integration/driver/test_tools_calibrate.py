@@ -15,9 +15,9 @@ import scservo_sdk
 
 from so101_driver import calibration
 from so101_driver.arm import ArmOptions, So101Arm
-from so101_driver.bus import ServoBus
+from so101_driver.bus.bus import ServoBus
+from so101_driver.bus.registers import PHASE_MULTI_TURN, Register
 from so101_driver.joints import JOINTS
-from so101_driver.registers import PHASE_MULTI_TURN, Register
 from so101_driver.simulator.faults import Fault, FaultKind
 from so101_driver.units import DEGREES, rad_to_units, ticks_to_rad
 from tests.conftest import wait_until

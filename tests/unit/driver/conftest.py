@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from so101_driver import calibration
-from so101_driver.bus import ServoBus
+from so101_driver.bus.bus import ServoBus
 from so101_driver.calibration import Calibration
 from so101_driver.simulator.bus import SimulatedBus, servo_setups
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from so101_driver.arm import Applied, ArmState, So101Arm
 from so101_driver.arm_reading import ArmReading
-from so101_driver.bus import ServoBus
+from so101_driver.bus.bus import ServoBus
 from so101_driver.calibration import Calibration
 from so101_driver.commands import CommandLimits, CommandSources, goal_limits_rad
 from so101_driver.common.errors import DriverError

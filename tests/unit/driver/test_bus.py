@@ -2,9 +2,9 @@
 
 import pytest
 
-from so101_driver.bus import ServoBus
+from so101_driver.bus.bus import ServoBus
+from so101_driver.bus.registers import Register, decode
 from so101_driver.common.errors import LinkError, ServoError
-from so101_driver.registers import Register, decode
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
 

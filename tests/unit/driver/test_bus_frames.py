@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 import scservo_sdk
 
-from so101_driver.bus import ServoBus
+from so101_driver.bus.bus import ServoBus
+from so101_driver.bus.packets import frame
+from so101_driver.bus.registers import Register
 from so101_driver.common.errors import LinkError
-from so101_driver.frames import frame
-from so101_driver.registers import Register
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
 

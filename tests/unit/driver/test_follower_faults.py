@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from so101_driver.arm import ArmState
+from so101_driver.bus.packets import Instruction
+from so101_driver.bus.registers import Fault as ErrorBit
+from so101_driver.bus.registers import Register
 from so101_driver.calibration import Calibration
 from so101_driver.common.errors import LinkError, NotActiveError, ServoError
-from so101_driver.frames import Instruction
 from so101_driver.gripper import GripperRelief
-from so101_driver.registers import Fault as ErrorBit
-from so101_driver.registers import Register
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
 from tests.conftest import wait_until

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from so101_driver import units
 from so101_driver.arm import ArmOptions, ArmState, So101Arm
-from so101_driver.bus import ServoBus
+from so101_driver.bus.bus import ServoBus
+from so101_driver.bus.packets import Instruction
+from so101_driver.bus.registers import Register
 from so101_driver.calibration import Calibration
 from so101_driver.common.errors import ServoError
-from so101_driver.frames import Instruction
 from so101_driver.gripper_spring import GripperSpring
 from so101_driver.joints import GRIPPER, JOINTS
 from so101_driver.leader import Leader
-from so101_driver.registers import Register
 from so101_driver.simulator.bus import SimulatedBus, servo_setups
 from so101_driver.simulator.faults import Fault, FaultKind
 from tests.conftest import wait_until

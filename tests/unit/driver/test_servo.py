@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from so101_driver.registers import Register, encode
+from so101_driver.bus.registers import Register, encode
 from so101_driver.simulator.servo import ServoSetup, SimulatedServo
 
 MS = 1_000_000

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from so101_driver.frames import StatusParser, frame
-from so101_driver.registers import Register, decode, encode, fault_names
+from so101_driver.bus.packets import StatusParser, frame
+from so101_driver.bus.registers import Register, decode, encode, fault_names
 from so101_driver.simulator.faults import FaultPlan
 from so101_driver.simulator.protocol import RequestParser, Responder
 from so101_driver.simulator.servo import ServoSetup, SimulatedServo

@@ -9,11 +9,11 @@ import pytest
 
 from so101_driver.arm import ArmOptions, So101Arm
 from so101_driver.arm_range import RangeWatch
-from so101_driver.bus import ServoBus
+from so101_driver.bus.bus import ServoBus
+from so101_driver.bus.registers import Register
 from so101_driver.calibration import Calibration
 from so101_driver.common.errors import ServoError
 from so101_driver.joints import JOINTS
-from so101_driver.registers import Register
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
 from so101_driver.telemetry import (

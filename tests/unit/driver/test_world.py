@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from so101_driver.arm import ArmOptions, So101Arm
-from so101_driver.bus import ServoBus
+from so101_driver.bus.bus import ServoBus
 from so101_driver.calibration import Calibration
 from so101_driver.common.errors import LinkError
 from so101_driver.simulator.line import PseudoTerminal

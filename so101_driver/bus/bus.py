@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import scservo_sdk
 
+from so101_driver.bus.packets import OVERHEAD, Instruction, Status, StatusParser
+from so101_driver.bus.registers import Register, decode, encode
+from so101_driver.bus.serial_port import DEFAULT_BAUDRATE, SerialPort
 from so101_driver.common.errors import LinkError, ServoError
-from so101_driver.frames import OVERHEAD, Instruction, Status, StatusParser
-from so101_driver.registers import Register, decode, encode
-from so101_driver.serial_port import DEFAULT_BAUDRATE, SerialPort
 
 DEFAULT_RETRIES = 2
 _SILENCE_S = 0.002

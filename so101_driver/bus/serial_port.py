@@ -16,8 +16,8 @@ from typing import Any
 import scservo_sdk
 import serial
 
+from so101_driver.bus.registers import BAUDRATES
 from so101_driver.common.errors import LinkError
-from so101_driver.registers import BAUDRATES
 
 DEFAULT_BAUDRATE = 1_000_000
 BITS_PER_BYTE = 10
