@@ -12,10 +12,10 @@ from policy_node.errors import PolicyError
 from policy_node.guard import Guard
 from recorder_node.dataset import schema
 from recorder_node.dataset.reader import Dataset
-from so101_driver import units
-from so101_driver.calibration import Calibration
-from so101_driver.commands import goal_limits_rad
-from so101_driver.joints import JOINTS
+from so101_driver.arm import units
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.commands import goal_limits_rad
+from so101_driver.arm.joints import JOINTS
 
 _POSITION = '.pos'
 

@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from recorder_node.config import RecorderConfig
-from so101_driver.arm_config import FollowerConfig, LeaderConfig
+from so101_driver.arm.arm_config import FollowerConfig, LeaderConfig
+from so101_driver.arm.units import MODES
 from so101_driver.common.parameters import Parameter, param, table
-from so101_driver.units import MODES
 
 # What `ros2 launch` and launch itself understand besides a file's own arguments.
 _OF_LAUNCH = ('launch-prefix', 'launch-prefix-filter', 'emulate_tty', '__keystore', '__secure')

@@ -18,8 +18,8 @@ from recorder_node.number_readers import number_reader
 from recorder_node.picture_reader import PictureReader
 from recorder_node.pictures import Picture
 from recorder_node.values import Vector, fitter
-from so101_driver import calibration as calibration_module
-from so101_driver import units
+from so101_driver.arm import calibration as calibration_module
+from so101_driver.arm import units
 from so101_driver.common.errors import CalibrationError
 
 NS = 1_000_000_000

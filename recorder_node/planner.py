@@ -26,8 +26,8 @@ from recorder_node.config import RecorderConfig
 from recorder_node.contract import Contract
 from recorder_node.node_plan import NodePlan, Problems, absolute, values_of
 from recorder_node.recording_checks import check_recording, root_problems, unfilled_fields
-from so101_driver import calibration
-from so101_driver.arm_config import FollowerConfig, LeaderConfig
+from so101_driver.arm import calibration
+from so101_driver.arm.arm_config import FollowerConfig, LeaderConfig
 from so101_driver.common.parameters import TRUE_WORDS, Parameter, build, table
 from so101_driver.simulator import fault_spec
 from so101_driver.simulator.motion_file import load_motions

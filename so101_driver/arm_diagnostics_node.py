@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from so101_driver.arm import So101Arm
+from so101_driver.arm.arm import So101Arm
+from so101_driver.arm.control import ArmThread
+from so101_driver.arm.joint_faults import TRIPPED, fault_text
+from so101_driver.arm.joints import JOINTS
+from so101_driver.arm.telemetry import Level
 from so101_driver.bus.bus import ServoCounters
 from so101_driver.bus.registers import fault_names
-from so101_driver.control import ArmThread
-from so101_driver.joint_faults import TRIPPED, fault_text
-from so101_driver.joints import JOINTS
-from so101_driver.telemetry import Level
 
 _SUMMED = ('retries', 'timeouts', 'checksum_errors', 'failures')
 _LEVELS = {

@@ -12,16 +12,16 @@ from rclpy.time import Time
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 
-from so101_driver import calibration
-from so101_driver.arm import So101Arm
-from so101_driver.arm_config import CURRENT, ArmConfig
+from so101_driver.arm import calibration
+from so101_driver.arm.arm import So101Arm
+from so101_driver.arm.arm_config import CURRENT, ArmConfig
+from so101_driver.arm.arm_reading import ArmReading
+from so101_driver.arm.control import ArmThread, connect_within
+from so101_driver.arm.joints import JOINTS, FloatArray
 from so101_driver.arm_diagnostics_node import arm_statuses
-from so101_driver.arm_reading import ArmReading
 from so101_driver.base_node import Stop, create_steady_timer
 from so101_driver.bus.bus import ServoBus
 from so101_driver.common.errors import DriverError, LinkError
-from so101_driver.control import ArmThread, connect_within
-from so101_driver.joints import JOINTS, FloatArray
 
 JOINT_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE

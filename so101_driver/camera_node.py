@@ -13,6 +13,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import Header, String
 
+from so101_driver.arm.commands import in_joint_order
 from so101_driver.base_node import Stop, create_steady_timer, declare, run
 from so101_driver.camera_messages_node import (
     image_message,
@@ -26,7 +27,6 @@ from so101_driver.cameras.config import DEVICE, SIMULATED, CameraConfig, make_so
 from so101_driver.cameras.faults import CameraFaults
 from so101_driver.cameras.frame import Frame, use_one_thread
 from so101_driver.cameras.source import JointCache
-from so101_driver.commands import in_joint_order
 from so101_driver.common.errors import ConfigError
 
 IMAGE_QOS = QoSProfile(

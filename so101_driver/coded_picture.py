@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from so101_driver.arm.joints import FloatArray
 from so101_driver.common.errors import CameraError
-from so101_driver.joints import FloatArray
 
 Image = NDArray[np.uint8]
 

@@ -12,17 +12,17 @@ from rclpy.time import Time
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 
-from so101_driver.arm import Applied, ArmState
-from so101_driver.arm_config import FollowerConfig
+from so101_driver.arm.arm import Applied, ArmState
+from so101_driver.arm.arm_config import FollowerConfig
+from so101_driver.arm.arm_reading import ArmReading
+from so101_driver.arm.arm_setup import FOLLOWER
+from so101_driver.arm.commands import CommandSources, in_joint_order
+from so101_driver.arm.follower import Follower
+from so101_driver.arm.gripper import GripperRelief
 from so101_driver.arm_node import COMMAND_QOS, JOINT_QOS, ArmNode, joint_message, state_message
-from so101_driver.arm_reading import ArmReading
-from so101_driver.arm_setup import FOLLOWER
 from so101_driver.base_node import Stop, declare, run
-from so101_driver.commands import CommandSources, in_joint_order
 from so101_driver.common.errors import ConfigError
 from so101_driver.data_node import DataListener
-from so101_driver.follower import Follower
-from so101_driver.gripper import GripperRelief
 
 
 class FollowerNode(ArmNode):

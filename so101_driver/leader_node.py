@@ -8,14 +8,14 @@ from functools import partial
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool
 
-from so101_driver.arm_config import LeaderConfig
+from so101_driver.arm.arm_config import LeaderConfig
+from so101_driver.arm.arm_reading import ArmReading
+from so101_driver.arm.arm_setup import LEADER
+from so101_driver.arm.gripper_spring import GripperSpring
+from so101_driver.arm.leader import Leader
 from so101_driver.arm_node import JOINT_QOS, ArmNode, joint_message, state_message
-from so101_driver.arm_reading import ArmReading
-from so101_driver.arm_setup import LEADER
 from so101_driver.base_node import Stop, declare, run
 from so101_driver.common.errors import DriverError
-from so101_driver.gripper_spring import GripperSpring
-from so101_driver.leader import Leader
 
 
 class LeaderNode(ArmNode):

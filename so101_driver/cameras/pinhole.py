@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from so101_driver.arm.joints import FloatArray
 from so101_driver.coded_picture import Image
-from so101_driver.joints import FloatArray
 
 Colour = tuple[int, int, int]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from typing import NamedTuple, Protocol
 
+from so101_driver.arm.joints import FloatArray
 from so101_driver.cameras.frame import Frame
 from so101_driver.common.errors import CameraError
-from so101_driver.joints import FloatArray
 
 
 class MissingError(CameraError):

@@ -9,19 +9,19 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.joints import JOINTS
+from so101_driver.arm.units import rad_to_ticks
 from so101_driver.bus.packets import OVERHEAD
 from so101_driver.bus.serial_port import BITS_PER_BYTE, DEFAULT_BAUDRATE
-from so101_driver.calibration import Calibration
 from so101_driver.common.errors import ProtocolError
 from so101_driver.common.priority import favour_thread
-from so101_driver.joints import JOINTS
 from so101_driver.simulator.faults import Answer, Fault, FaultPlan
 from so101_driver.simulator.injection import begin, end
 from so101_driver.simulator.line import PseudoTerminal
 from so101_driver.simulator.protocol import Request, RequestParser, Responder
 from so101_driver.simulator.servo import ServoSetup, SimulatedServo
 from so101_driver.simulator.timeline import Timeline
-from so101_driver.units import rad_to_ticks
 
 Hand = Callable[[int], Sequence[float] | None]
 """Where a person holds the joints at a monotonic time (ns): ticks in joint order, or None."""

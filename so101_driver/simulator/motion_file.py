@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
-from so101_driver.calibration import Calibration
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.joints import JOINTS, FloatArray
+from so101_driver.arm.units import units_to_rad
 from so101_driver.common.errors import ConfigError
 from so101_driver.common.unreadable import why_unreadable
-from so101_driver.joints import JOINTS, FloatArray
-from so101_driver.units import units_to_rad
 
 DEFAULT_FPS = 30.0
 _TIME_COLUMNS = ('timestamp', 'time', 't')

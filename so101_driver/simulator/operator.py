@@ -15,8 +15,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from so101_driver.joints import FloatArray, limits_rad
-from so101_driver.kinematics import reach
+from so101_driver.arm.joints import FloatArray, limits_rad
+from so101_driver.arm.kinematics import reach
 from so101_driver.simulator.motion_file import Motion
 
 _NS = 1_000_000_000

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from so101_driver import calibration as calibration_files
-from so101_driver.calibration import Calibration
-from so101_driver.commands import goal_limits_rad
+from so101_driver.arm import calibration as calibration_files
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.commands import goal_limits_rad
+from so101_driver.arm.joints import JOINTS, FloatArray
+from so101_driver.arm.units import MODES, RANGE_M100_100, rad_to_ticks, ticks_to_rad
 from so101_driver.common.parameters import param
 from so101_driver.common.priority import CONTROL_NICENESS
-from so101_driver.joints import JOINTS, FloatArray
 from so101_driver.simulator import fault_spec
 from so101_driver.simulator.bus import Hand, SimulatedBus, servo_setups
 from so101_driver.simulator.health import LATCHES
@@ -27,7 +28,6 @@ from so101_driver.simulator.operator import (
     RecordedMotions,
 )
 from so101_driver.simulator.servo import ServoSetup
-from so101_driver.units import MODES, RANGE_M100_100, rad_to_ticks, ticks_to_rad
 
 _GRACE_S = 2.0
 _SHIPPED = Path(__file__).resolve().parents[2] / 'config' / 'sim'

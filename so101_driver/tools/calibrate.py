@@ -12,17 +12,17 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from so101_driver import arm_setup
-from so101_driver import calibration as files
-from so101_driver.arm_power import ArmPower
-from so101_driver.arm_range import RangeWatch
-from so101_driver.arm_reading import JointMemory
-from so101_driver.arm_setup import Image
+from so101_driver.arm import arm_setup
+from so101_driver.arm import calibration as files
+from so101_driver.arm.arm_power import ArmPower
+from so101_driver.arm.arm_range import RangeWatch
+from so101_driver.arm.arm_reading import JointMemory
+from so101_driver.arm.arm_setup import Image
+from so101_driver.arm.calibration import Calibration, JointCalibration
+from so101_driver.arm.joints import JOINTS
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.registers import PHASE_MULTI_TURN, Register, decode
-from so101_driver.calibration import Calibration, JointCalibration
 from so101_driver.common.errors import CalibrationError, ServoError
-from so101_driver.joints import JOINTS
 from so101_driver.tools.calibration_tables import result_table, sweep_table
 from so101_driver.tools.command import Command, without_ros
 from so101_driver.tools.installation import PATIENCE_S, install, pending_path, reinstall, unchanged

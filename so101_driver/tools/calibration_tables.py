@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from so101_driver.calibration import MAX_TICK, Calibration
+from so101_driver.arm.calibration import MAX_TICK, Calibration
 from so101_driver.tools.sweep import CENTRE_TICKS, DEGREES_PER_TICK, JointSweep, doubt
 
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from so101_driver.arm_setup import FOLLOWER, LEADER
+from so101_driver.arm.arm_setup import FOLLOWER, LEADER
 from so101_driver.bus.registers import BAUDRATES
 from so101_driver.bus.serial_port import DEFAULT_BAUDRATE
 from so101_driver.common.errors import ConfigError, DriverError

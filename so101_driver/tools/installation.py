@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from so101_driver import arm_setup
-from so101_driver import calibration as files
+from so101_driver.arm import arm_setup
+from so101_driver.arm import calibration as files
+from so101_driver.arm.calibration import Calibration
 from so101_driver.bus.bus import ServoBus
-from so101_driver.calibration import Calibration
 from so101_driver.common.errors import ServoError
 from so101_driver.tools.command import Command
 

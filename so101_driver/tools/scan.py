@@ -10,15 +10,15 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from so101_driver.arm_setup import Image
+from so101_driver.arm.arm_setup import Image
+from so101_driver.arm.calibration import MAX_SERVO_ID
+from so101_driver.arm.joints import JOINTS
+from so101_driver.arm.telemetry import VOLT_UNIT
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.packets import BROADCAST_ID, OVERHEAD, Instruction, StatusParser, frame
 from so101_driver.bus.registers import STS3215_MODEL, Register
 from so101_driver.bus.serial_port import DEFAULT_BAUDRATE
-from so101_driver.calibration import MAX_SERVO_ID
 from so101_driver.common.errors import ServoError
-from so101_driver.joints import JOINTS
-from so101_driver.telemetry import VOLT_UNIT
 
 _CALLS = 2  # the first may be lost while an adapter changes its speed
 _LISTEN_S = 0.2

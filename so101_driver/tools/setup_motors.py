@@ -10,12 +10,12 @@ import argparse
 import contextlib
 import sys
 
-from so101_driver.arm_setup import FOLLOWER, LEADER, write_verified
+from so101_driver.arm.arm_setup import FOLLOWER, LEADER, write_verified
+from so101_driver.arm.joints import JOINTS
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.registers import BAUDRATES, STS3215_MODEL, Register
 from so101_driver.bus.serial_port import DEFAULT_BAUDRATE
 from so101_driver.common.errors import LinkError, ServoError
-from so101_driver.joints import JOINTS
 from so101_driver.tools.command import Command, without_ros
 from so101_driver.tools.scan import Found, opened, scan
 from so101_driver.tools.terminal import Terminal

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 
+from so101_driver.arm.calibration import MAX_HOMING_OFFSET, MAX_TICK, JointCalibration
+from so101_driver.arm.joints import URDF_LIMITS_RAD
+from so101_driver.arm.units import RAD_PER_TICK
 from so101_driver.bus.registers import TICKS_PER_TURN
-from so101_driver.calibration import MAX_HOMING_OFFSET, MAX_TICK, JointCalibration
 from so101_driver.common.errors import CalibrationError
-from so101_driver.joints import URDF_LIMITS_RAD
-from so101_driver.units import RAD_PER_TICK
 
 CENTRE_TICKS = 2047
 LEAST_TRAVEL_TICKS = 341  # 30 degrees: no joint of the arm has so short a way

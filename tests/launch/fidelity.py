@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyarrow import feather
 
 from recorder_node.dataset.reader import Dataset
-from so101_driver import calibration, units
+from so101_driver.arm import calibration, units
 from tests.conftest import JOINTS, REPOSITORY
 
 FOLLOWER = calibration.load(REPOSITORY / 'config' / 'sim' / 'follower.json')

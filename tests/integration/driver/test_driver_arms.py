@@ -19,10 +19,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 
-from so101_driver import calibration
+from so101_driver.arm import calibration
+from so101_driver.arm.joints import JOINTS
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.registers import Register
-from so101_driver.joints import JOINTS
 from so101_driver.simulator.operator import PickAndPlace
 from tests.conftest import wait_until
 

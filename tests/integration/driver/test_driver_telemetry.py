@@ -12,7 +12,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-from so101_driver.joints import JOINTS
+from so101_driver.arm.joints import JOINTS
 
 SIM = Path(__file__).parents[3] / 'config' / 'sim'
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import scservo_sdk
 
-from so101_driver import calibration
-from so101_driver.arm import ArmOptions, So101Arm
+from so101_driver.arm import calibration
+from so101_driver.arm.arm import ArmOptions, So101Arm
+from so101_driver.arm.joints import JOINTS
+from so101_driver.arm.units import DEGREES, rad_to_units, ticks_to_rad
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.registers import PHASE_MULTI_TURN, Register
-from so101_driver.joints import JOINTS
 from so101_driver.simulator.faults import Fault, FaultKind
-from so101_driver.units import DEGREES, rad_to_units, ticks_to_rad
 from tests.conftest import wait_until
 from tests.integration.driver.tool_rig import (
     EEPROM,

@@ -14,9 +14,9 @@ import pytest
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
+from so101_driver.arm.joints import JOINTS
 from so101_driver.bus.packets import Instruction
 from so101_driver.bus.registers import BAUDRATES, Register
-from so101_driver.joints import JOINTS
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
 from so101_driver.simulator.servo import ServoSetup, SimulatedServo

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from so101_driver.arm.joints import JOINTS
 from so101_driver.bus.registers import Register
-from so101_driver.joints import JOINTS
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.servo import ServoSetup
 from tests.conftest import REPOSITORY

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from so101_driver import calibration
+from so101_driver.arm import calibration
+from so101_driver.arm.calibration import Calibration
 from so101_driver.bus.bus import ServoBus
-from so101_driver.calibration import Calibration
 from so101_driver.simulator.bus import SimulatedBus, servo_setups
 
 SIM = Path(__file__).parents[3] / 'config' / 'sim'

@@ -9,19 +9,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from so101_driver.arm import Applied, ArmState, So101Arm
-from so101_driver.arm_reading import ArmReading
+from so101_driver.arm.arm import Applied, ArmState, So101Arm
+from so101_driver.arm.arm_reading import ArmReading
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.commands import CommandLimits, CommandSources, goal_limits_rad
+from so101_driver.arm.control import ArmThread
+from so101_driver.arm.follower import Follower
+from so101_driver.arm.gripper import GripperRelief
+from so101_driver.arm.home import HomeMotion
+from so101_driver.arm.joints import JOINTS
+from so101_driver.arm.units import ticks_to_rad
 from so101_driver.bus.bus import ServoBus
-from so101_driver.calibration import Calibration
-from so101_driver.commands import CommandLimits, CommandSources, goal_limits_rad
 from so101_driver.common.errors import DriverError
-from so101_driver.control import ArmThread
-from so101_driver.follower import Follower
-from so101_driver.gripper import GripperRelief
-from so101_driver.home import HomeMotion
-from so101_driver.joints import JOINTS
 from so101_driver.simulator.bus import SimulatedBus
-from so101_driver.units import ticks_to_rad
 from tests.conftest import wait_until
 
 _FRESH_NS = 100_000_000

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from so101_driver.arm import ArmOptions, ArmState, So101Arm
+from so101_driver.arm.arm import ArmOptions, ArmState, So101Arm
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.joints import JOINTS
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.registers import Register
-from so101_driver.calibration import Calibration
 from so101_driver.common.errors import (
     CalibrationError,
     ConfigError,
@@ -17,7 +18,6 @@ from so101_driver.common.errors import (
     NotActiveError,
     ServoError,
 )
-from so101_driver.joints import JOINTS
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
 from tests.conftest import wait_until

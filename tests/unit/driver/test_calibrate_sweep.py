@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from so101_driver import calibration
+from so101_driver.arm import calibration
+from so101_driver.arm.calibration import JointCalibration
+from so101_driver.arm.joints import JOINTS
 from so101_driver.bus.registers import TICKS_PER_TURN, Register, decode, encode
-from so101_driver.calibration import JointCalibration
 from so101_driver.common.errors import CalibrationError
-from so101_driver.joints import JOINTS
 from so101_driver.tools.sweep import (
     LEAST_TRAVEL_TICKS,
     JointSweep,

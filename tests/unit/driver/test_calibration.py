@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from so101_driver import calibration
+from so101_driver.arm import calibration
+from so101_driver.arm.joints import JOINTS
 from so101_driver.common.errors import CalibrationError
-from so101_driver.joints import JOINTS
 
 SIM = Path(__file__).parents[3] / 'config' / 'sim'
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from so101_driver.calibration import Calibration
-from so101_driver.commands import (
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.commands import (
     COMMAND,
     HOLD,
     CommandLimits,
@@ -12,9 +12,9 @@ from so101_driver.commands import (
     goal_limits_rad,
     in_joint_order,
 )
+from so101_driver.arm.gripper import GripperRelief
+from so101_driver.arm.joints import JOINTS
 from so101_driver.common.errors import ConfigError
-from so101_driver.gripper import GripperRelief
-from so101_driver.joints import JOINTS
 
 PERIOD_NS = 10_000_000
 START_NS = 1_000_000_000_000

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from so101_driver.arm import ArmState, So101Arm
+from so101_driver.arm.arm import ArmState, So101Arm
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.commands import COMMAND, HOLD, CommandLimits
+from so101_driver.arm.control import connect_within
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.registers import Register
-from so101_driver.calibration import Calibration
-from so101_driver.commands import COMMAND, HOLD, CommandLimits
 from so101_driver.common.errors import LinkError, NotActiveError
 from so101_driver.common.pacing import Grid
-from so101_driver.control import connect_within
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
 from tests.conftest import wait_until

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from so101_driver.arm.calibration import Calibration
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.packets import Instruction, frame
 from so101_driver.bus.registers import Fault as ErrorBit
 from so101_driver.bus.registers import Register
-from so101_driver.calibration import Calibration
 from so101_driver.common.errors import ConfigError, LinkError, ProtocolError
 from so101_driver.simulator import fault_spec
 from so101_driver.simulator.bus import SimulatedBus, servo_setups

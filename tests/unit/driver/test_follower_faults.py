@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from so101_driver.arm import ArmState
+from so101_driver.arm.arm import ArmState
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.gripper import GripperRelief
 from so101_driver.bus.packets import Instruction
 from so101_driver.bus.registers import Fault as ErrorBit
 from so101_driver.bus.registers import Register
-from so101_driver.calibration import Calibration
 from so101_driver.common.errors import LinkError, NotActiveError, ServoError
-from so101_driver.gripper import GripperRelief
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
 from tests.conftest import wait_until

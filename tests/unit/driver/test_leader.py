@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from so101_driver import units
-from so101_driver.arm import ArmOptions, ArmState, So101Arm
+from so101_driver.arm import units
+from so101_driver.arm.arm import ArmOptions, ArmState, So101Arm
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.gripper_spring import GripperSpring
+from so101_driver.arm.joints import GRIPPER, JOINTS
+from so101_driver.arm.leader import Leader
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.packets import Instruction
 from so101_driver.bus.registers import Register
-from so101_driver.calibration import Calibration
 from so101_driver.common.errors import ServoError
-from so101_driver.gripper_spring import GripperSpring
-from so101_driver.joints import GRIPPER, JOINTS
-from so101_driver.leader import Leader
 from so101_driver.simulator.bus import SimulatedBus, servo_setups
 from so101_driver.simulator.faults import Fault, FaultKind
 from tests.conftest import wait_until

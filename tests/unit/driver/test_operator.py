@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from so101_driver import units
-from so101_driver.calibration import Calibration
+from so101_driver.arm import units
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.joints import JOINTS, limits_rad
+from so101_driver.arm.kinematics import forward, reach
 from so101_driver.common.errors import ConfigError
-from so101_driver.joints import JOINTS, limits_rad
-from so101_driver.kinematics import forward, reach
 from so101_driver.simulator.motion_file import Motion, load_motions
 from so101_driver.simulator.operator import Operator, PickAndPlace, RecordedMotions
 

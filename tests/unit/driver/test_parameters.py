@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from so101_driver.arm_config import FollowerConfig
-from so101_driver.calibration import Calibration
+from so101_driver.arm.arm_config import FollowerConfig
+from so101_driver.arm.calibration import Calibration
 from so101_driver.common.errors import ConfigError
 from so101_driver.common.parameters import build
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from so101_driver.arm import ArmState
-from so101_driver.calibration import Calibration
-from so101_driver.joints import JOINTS
+from so101_driver.arm.arm import ArmState
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.joints import JOINTS
+from so101_driver.arm.units import rad_to_ticks
 from so101_driver.simulator.bus import SimulatedBus
 from so101_driver.simulator.faults import Fault, FaultKind
-from so101_driver.units import rad_to_ticks
 from tests.unit.driver.rig import Rig
 
 ROUNDS = 50

@@ -7,16 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from so101_driver.arm import ArmOptions, So101Arm
-from so101_driver.arm_range import RangeWatch
-from so101_driver.bus.bus import ServoBus
-from so101_driver.bus.registers import Register
-from so101_driver.calibration import Calibration
-from so101_driver.common.errors import ServoError
-from so101_driver.joints import JOINTS
-from so101_driver.simulator.bus import SimulatedBus
-from so101_driver.simulator.faults import Fault, FaultKind
-from so101_driver.telemetry import (
+from so101_driver.arm.arm import ArmOptions, So101Arm
+from so101_driver.arm.arm_range import RangeWatch
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.joints import JOINTS
+from so101_driver.arm.telemetry import (
     JointTelemetry,
     Level,
     ServoLimits,
@@ -24,7 +19,12 @@ from so101_driver.telemetry import (
     decode_telemetry,
     judge,
 )
-from so101_driver.units import RAD_PER_TICK
+from so101_driver.arm.units import RAD_PER_TICK
+from so101_driver.bus.bus import ServoBus
+from so101_driver.bus.registers import Register
+from so101_driver.common.errors import ServoError
+from so101_driver.simulator.bus import SimulatedBus
+from so101_driver.simulator.faults import Fault, FaultKind
 from tests.conftest import wait_until
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from so101_driver import units
-from so101_driver.calibration import Calibration, JointCalibration
+from so101_driver.arm import units
+from so101_driver.arm.calibration import Calibration, JointCalibration
+from so101_driver.arm.joints import GRIPPER, GRIPPER_CLOSED_RAD, GRIPPER_OPEN_RAD, JOINTS
 from so101_driver.common.errors import CalibrationError, ConfigError
-from so101_driver.joints import GRIPPER, GRIPPER_CLOSED_RAD, GRIPPER_OPEN_RAD, JOINTS
 
 
 @st.composite

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from so101_driver.arm import ArmOptions, So101Arm
+from so101_driver.arm.arm import ArmOptions, So101Arm
+from so101_driver.arm.calibration import Calibration
 from so101_driver.bus.bus import ServoBus
-from so101_driver.calibration import Calibration
 from so101_driver.common.errors import LinkError
 from so101_driver.simulator.line import PseudoTerminal
 from so101_driver.simulator.operator import REST_RAD, PickAndPlace

@@ -12,7 +12,7 @@ from policy_node.errors import PolicyError
 from policy_node.guard import GuardError
 from policy_node.replay import check, load, make_guard
 from recorder_node.dataset import layout
-from so101_driver import calibration, units
+from so101_driver.arm import calibration, units
 from tests.conftest import JOINTS, REPOSITORY, small_contract
 from tests.small_datasets import record
 

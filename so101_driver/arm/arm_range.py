@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from so101_driver.calibration import Calibration
-from so101_driver.joints import JOINTS, FloatArray
-from so101_driver.units import RAD_PER_TICK
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.joints import JOINTS, FloatArray
+from so101_driver.arm.units import RAD_PER_TICK
 
 
 class RangeWatch:

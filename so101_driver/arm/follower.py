@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from so101_driver.arm import Applied, ArmState, So101Arm
-from so101_driver.arm_reading import ArmReading
-from so101_driver.commands import CommandSources
+from so101_driver.arm.arm import Applied, ArmState, So101Arm
+from so101_driver.arm.arm_reading import ArmReading
+from so101_driver.arm.commands import CommandSources
+from so101_driver.arm.gripper import GripperRelief
+from so101_driver.arm.home import HomeMotion
+from so101_driver.arm.joint_faults import TripHold
+from so101_driver.arm.joints import GRIPPER_INDEX
 from so101_driver.common.errors import NotActiveError, ServoError
-from so101_driver.gripper import GripperRelief
-from so101_driver.home import HomeMotion
-from so101_driver.joint_faults import TripHold
-from so101_driver.joints import GRIPPER_INDEX
 
 
 class FollowerOutput(Protocol):

@@ -10,8 +10,8 @@ from concurrent.futures import TimeoutError as NotInTime
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from so101_driver.arm import ArmState, So101Arm
-from so101_driver.arm_reading import ArmReading
+from so101_driver.arm.arm import ArmState, So101Arm
+from so101_driver.arm.arm_reading import ArmReading
 from so101_driver.common.errors import DriverError, LinkError, NotActiveError
 from so101_driver.common.pacing import Grid
 from so101_driver.common.priority import favour_thread

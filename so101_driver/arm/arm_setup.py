@@ -11,6 +11,10 @@ import time
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.joint_faults import fault_text
+from so101_driver.arm.joints import GRIPPER
+from so101_driver.arm.telemetry import VOLT_UNIT, ServoLimits
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.registers import (
     COARSE_SPEED_TICKS_S,
@@ -21,11 +25,7 @@ from so101_driver.bus.registers import (
     Register,
     decode,
 )
-from so101_driver.calibration import Calibration
 from so101_driver.common.errors import CalibrationError, ServoError
-from so101_driver.joint_faults import fault_text
-from so101_driver.joints import GRIPPER
-from so101_driver.telemetry import VOLT_UNIT, ServoLimits
 
 FOLLOWER = 'follower'
 LEADER = 'leader'

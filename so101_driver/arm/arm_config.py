@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from so101_driver.arm import ArmOptions
+from so101_driver.arm.arm import ArmOptions
+from so101_driver.arm.calibration import MODELS, SO101, Calibration
+from so101_driver.arm.commands import NOBODY, CommandLimits, goal_limits_rad
+from so101_driver.arm.home import HomeMotion
+from so101_driver.arm.joints import JOINTS
+from so101_driver.arm.telemetry import TelemetryLimits
+from so101_driver.arm.units import DEGREES, MODES, RANGE_M100_100, unit_size_rad, units_to_rad
 from so101_driver.bus.serial_port import DEFAULT_BAUDRATE
-from so101_driver.calibration import MODELS, SO101, Calibration
-from so101_driver.commands import NOBODY, CommandLimits, goal_limits_rad
 from so101_driver.common.parameters import param
 from so101_driver.common.priority import CONTROL_NICENESS
-from so101_driver.home import HomeMotion
-from so101_driver.joints import JOINTS
-from so101_driver.telemetry import TelemetryLimits
-from so101_driver.units import DEGREES, MODES, RANGE_M100_100, unit_size_rad, units_to_rad
 
 # Relative: in a namespace they are the leader and the policy of the same namespace.
 _LEADER_TOPIC = 'leader/joint_commands'

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from so101_driver.joints import FloatArray
+from so101_driver.arm.joints import FloatArray
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from so101_driver.arm.joints import JOINTS, FloatArray
+from so101_driver.arm.telemetry import DUTY_UNIT, JointTelemetry, decode_telemetry
 from so101_driver.bus.packets import Status
 from so101_driver.bus.registers import Register, decode
-from so101_driver.joints import JOINTS, FloatArray
-from so101_driver.telemetry import DUTY_UNIT, JointTelemetry, decode_telemetry
 
 BLOCK = Register.PRESENT_POSITION
 POSITION_BYTES = 2

@@ -19,11 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from so101_driver.calibration import Calibration
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.home import HomeMotion
+from so101_driver.arm.joints import GRIPPER, JOINTS, URDF_LIMITS_RAD, FloatArray
+from so101_driver.arm.units import ticks_to_rad
 from so101_driver.common.errors import ConfigError, NotActiveError
-from so101_driver.home import HomeMotion
-from so101_driver.joints import GRIPPER, JOINTS, URDF_LIMITS_RAD, FloatArray
-from so101_driver.units import ticks_to_rad
 
 COMMAND = 'command'
 HOLD = 'hold'

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from so101_driver.joints import FloatArray
+from so101_driver.arm.joints import FloatArray
 
 # Parent-to-child origin (m) and axis of each joint, in the order of `JOINTS`.
 _ORIGINS = (

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from so101_driver.arm.joints import JOINTS, FloatArray
 from so101_driver.bus.registers import Fault, fault_names
-from so101_driver.joints import JOINTS, FloatArray
 
 TRIPPED = Fault.TEMPERATURE.value | Fault.CURRENT.value | Fault.OVERLOAD.value | Fault.ENCODER.value
 """Bits with which a servo no longer drives its joint as it is told."""

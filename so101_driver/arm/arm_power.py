@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from so101_driver.arm_range import RangeWatch
-from so101_driver.arm_reading import BLOCK, POSITION_BYTES, JointMemory
+from so101_driver.arm.arm_range import RangeWatch
+from so101_driver.arm.arm_reading import BLOCK, POSITION_BYTES, JointMemory
+from so101_driver.arm.calibration import MAX_TICK, Calibration
+from so101_driver.arm.joint_faults import fault_text
+from so101_driver.arm.joints import JOINTS
+from so101_driver.arm.units import RAD_PER_TICK
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.registers import Register, decode, fault_names
-from so101_driver.calibration import MAX_TICK, Calibration
 from so101_driver.common.errors import ServoError
-from so101_driver.joint_faults import fault_text
-from so101_driver.joints import JOINTS
-from so101_driver.units import RAD_PER_TICK
 
 _RELEASE_RETRIES = 5
 _AIM_ATTEMPTS = 3

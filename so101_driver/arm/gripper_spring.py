@@ -7,11 +7,11 @@ overload can trip: its threshold lies above the limit.
 
 from __future__ import annotations
 
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.joints import GRIPPER
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.registers import Register
-from so101_driver.calibration import Calibration
 from so101_driver.common.errors import ServoError
-from so101_driver.joints import GRIPPER
 
 _DUTY_COUNTS = 1000
 _PERCENT = 100.0

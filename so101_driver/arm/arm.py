@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from so101_driver import arm_setup
-from so101_driver.arm_power import ArmPower
-from so101_driver.arm_range import RangeWatch
-from so101_driver.arm_reading import (
+from so101_driver.arm import arm_setup
+from so101_driver.arm.arm_power import ArmPower
+from so101_driver.arm.arm_range import RangeWatch
+from so101_driver.arm.arm_reading import (
     BLOCK,
     MOTION_BYTES,
     POSITION_BYTES,
@@ -26,9 +26,12 @@ from so101_driver.arm_reading import (
     ArmReading,
     JointMemory,
 )
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.joints import JOINTS, FloatArray
+from so101_driver.arm.telemetry import Finding, ServoLimits, TelemetryLimits, judge
+from so101_driver.arm.units import rad_to_ticks, speeds_to_rad_s, ticks_to_rad
 from so101_driver.bus.bus import ServoBus
 from so101_driver.bus.registers import Register
-from so101_driver.calibration import Calibration
 from so101_driver.common.errors import (
     CalibrationError,
     DriverError,
@@ -36,9 +39,6 @@ from so101_driver.common.errors import (
     NotActiveError,
     ServoError,
 )
-from so101_driver.joints import JOINTS, FloatArray
-from so101_driver.telemetry import Finding, ServoLimits, TelemetryLimits, judge
-from so101_driver.units import rad_to_ticks, speeds_to_rad_s, ticks_to_rad
 
 
 class ArmState(Enum):

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from so101_driver.arm.joints import JOINTS
 from so101_driver.common.errors import CalibrationError
-from so101_driver.joints import JOINTS
 
 MAX_TICK = 4095
 MAX_HOMING_OFFSET = 2047

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from so101_driver.arm import ArmState, So101Arm
-from so101_driver.gripper_spring import GripperSpring
+from so101_driver.arm.arm import ArmState, So101Arm
+from so101_driver.arm.gripper_spring import GripperSpring
 
 Report = Callable[[str], None]
 

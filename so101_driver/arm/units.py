@@ -19,9 +19,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from so101_driver.calibration import Calibration
+from so101_driver.arm.calibration import Calibration
+from so101_driver.arm.joints import GRIPPER, GRIPPER_CLOSED_RAD, GRIPPER_OPEN_RAD, FloatArray
 from so101_driver.common.errors import CalibrationError, ConfigError
-from so101_driver.joints import GRIPPER, GRIPPER_CLOSED_RAD, GRIPPER_OPEN_RAD, FloatArray
 
 DEGREES = 'degrees'
 RANGE_M100_100 = 'range_m100_100'
