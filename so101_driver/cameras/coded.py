@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from so101_driver.cameras.coded_picture import CodedPicture, encode
 from so101_driver.cameras.frame import Frame
 from so101_driver.cameras.source import JointCache
-from so101_driver.coded_picture import CodedPicture, encode
 
 
 class CodedSource:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from so101_driver.coded_picture import Image
+from so101_driver.cameras.coded_picture import Image
 from so101_driver.common.errors import CameraError
 
 RGB, BGR, YUYV, JPEG = 'rgb', 'bgr', 'yuyv', 'jpeg'

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from so101_driver.arm.joints import FloatArray
-from so101_driver.coded_picture import Image
+from so101_driver.cameras.coded_picture import Image
 
 Colour = tuple[int, int, int]
 

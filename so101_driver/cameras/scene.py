@@ -9,10 +9,10 @@ import numpy as np
 
 from so101_driver.arm.joints import GRIPPER_INDEX, FloatArray
 from so101_driver.arm.kinematics import TIP_ORIGIN, Frames, forward
+from so101_driver.cameras.coded_picture import Image
 from so101_driver.cameras.frame import Frame
 from so101_driver.cameras.pinhole import Colour, Pinhole
 from so101_driver.cameras.source import JointCache
-from so101_driver.coded_picture import Image
 from so101_driver.simulator.operator import PickAndPlace
 
 FRONT = 'front'

@@ -9,8 +9,8 @@ from typing import Any
 import av
 import numpy as np
 
+from so101_driver.cameras.coded_picture import Image
 from so101_driver.cameras.frame import Frame
-from so101_driver.coded_picture import Image
 from so101_driver.common.errors import CameraError
 from so101_driver.common.unreadable import why_unreadable
 

@@ -15,7 +15,7 @@ from pyarrow import feather
 from recorder_node.dataset.check import Checker
 from recorder_node.messages import NS
 from so101_driver.arm import units
-from so101_driver.coded_picture import decode
+from so101_driver.cameras.coded_picture import decode
 from tests.conftest import JOINTS
 from tests.launch.fidelity import (
     FOLLOWER,

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from so101_driver.cameras.capture import CaptureOptions, CaptureThread
+from so101_driver.cameras.coded_picture import CodedPicture, decode, encode
 from so101_driver.cameras.config import CameraConfig, make_source
 from so101_driver.cameras.frame import Frame
 from so101_driver.cameras.source import JointCache
-from so101_driver.coded_picture import CodedPicture, decode, encode
 from so101_driver.common.errors import CameraError, ConfigError
 from so101_driver.common.parameters import build
 from so101_driver.simulator.operator import REST_RAD, PickAndPlace
