@@ -35,8 +35,8 @@ from recorder_node.session import FAULT, State
 from recorder_node.status_node import LATCHED
 from recorder_node.streams_node import StreamSubscriptions
 from so101_driver.arm import calibration, units
-from so101_driver.base_node import Stop, create_steady_timer, declare, run
-from so101_driver.data_node import DataListener
+from so101_driver.ros.base_node import Stop, create_steady_timer, declare, run
+from so101_driver.ros.data_node import DataListener
 
 _THREADS = 4
 _HISTORY_S = 1.0

@@ -14,8 +14,8 @@ from policy_node.replay import Replay, check, load, make_guard
 from policy_node.source_node import SourceChooser
 from so101_driver.arm import calibration
 from so101_driver.arm.units import DEGREES, MODES
-from so101_driver.base_node import Stop, create_steady_timer, run
 from so101_driver.common.errors import DriverError
+from so101_driver.ros.base_node import Stop, create_steady_timer, run
 
 _TOPIC = '/policy/joint_commands'
 _READY_S = 20.0

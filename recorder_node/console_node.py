@@ -20,7 +20,7 @@ from recorder_node.console import HELP, Keys, command_for, status_line
 from recorder_node.console_terminal import KeyTerminal
 from recorder_node.session import COMMANDS, PUSH
 from recorder_node.status_node import LATCHED
-from so101_driver.base_node import Stop, run
+from so101_driver.ros.base_node import Stop, run
 
 _RECORDER = '/recorder'
 _KEY_WAIT_S = 0.1

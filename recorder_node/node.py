@@ -30,9 +30,9 @@ from recorder_node.streams_node import AdaptiveSubscription, StreamSubscriptions
 from recorder_node.surroundings import Surroundings
 from recorder_node.take import leftovers
 from recorder_node.voice import make_voice
-from so101_driver.base_node import Stop, create_steady_timer, declare, run
 from so101_driver.common.errors import DriverError
-from so101_driver.data_node import DataListener
+from so101_driver.ros.base_node import Stop, create_steady_timer, declare, run
+from so101_driver.ros.data_node import DataListener
 
 # Two saves may wait in their services while timers and commands are served.
 _THREADS = 4

@@ -16,7 +16,7 @@ from recorder_node.messages import Units, extractor
 from recorder_node.publishers import Publisher
 from recorder_node.sampler import stream_keys
 from recorder_node.streams import StreamBuffer
-from so101_driver.data_node import DataListener
+from so101_driver.ros.data_node import DataListener
 
 _DEPTH = 10
 _IMAGE_DEPTH = 5

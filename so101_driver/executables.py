@@ -26,19 +26,19 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 
 def follower() -> int:
     """Drive the follower."""
-    return start('so101_driver.follower_node')
+    return start('so101_driver.ros.follower_node')
 
 
 def leader() -> int:
     """Read the leader."""
-    return start('so101_driver.leader_node')
+    return start('so101_driver.ros.leader_node')
 
 
 def camera() -> int:
     """Publish a camera."""
-    return start('so101_driver.camera_node')
+    return start('so101_driver.ros.camera_node')
 
 
 def simulator() -> int:
     """Simulate both arms."""
-    return start('so101_driver.simulator_node')
+    return start('so101_driver.ros.simulator_node')

@@ -20,7 +20,7 @@ from std_srvs.srv import Trigger
 
 from recorder_node.node import RecorderNode
 from recorder_node.status_node import LATCHED
-from so101_driver.base_node import Stop
+from so101_driver.ros.base_node import Stop
 from tests.conftest import wait_until
 
 CONTRACT = """

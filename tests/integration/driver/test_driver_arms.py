@@ -192,7 +192,7 @@ def test_death_of_the_parent_ends_the_node_where_that_is_wanted(
     processes.start('simulator_node', follower_port=ports[0], leader_port=ports[1])
     states = watcher.watch(JointState, '/follower/joint_states')
     arguments = [
-        sys.executable, '-m', 'so101_driver.follower_node', '--ros-args',
+        sys.executable, '-m', 'so101_driver.ros.follower_node', '--ros-args',
         '-p', f'port:={ports[0]}', '-p', f'calibration:={SIM / "follower.json"}',
         '-p', 'port_wait_s:=10.0', '-p', f'end_with_parent:={end_with_parent}',
     ]  # fmt: skip
@@ -240,8 +240,8 @@ def test_death_of_the_parent_ends_the_node_where_that_is_wanted(
 # from there as well.
 FAILS_LATE = """
 import importlib, sys
-from so101_driver.arm_node import ArmNode
-from so101_driver.data_node import DataListener
+from so101_driver.ros.arm_node import ArmNode
+from so101_driver.ros.data_node import DataListener
 from so101_driver.bus.registers import Register
 
 def start_thread(self, arm, *_):

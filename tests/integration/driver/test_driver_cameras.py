@@ -17,10 +17,10 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import String
 
-from so101_driver import camera_node
 from so101_driver.arm.joints import JOINTS
-from so101_driver.base_node import Stop
 from so101_driver.cameras.coded_picture import decode
+from so101_driver.ros import camera_node
+from so101_driver.ros.base_node import Stop
 from tests.integration.driver.conftest import Watcher
 from tests.unit.driver.camera_rig import HEIGHT, WIDTH, FakeDevice, gradient, jpeg, source
 from tests.unit.driver.test_camera_info import written

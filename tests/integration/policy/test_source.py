@@ -17,7 +17,7 @@ from sensor_msgs.msg import JointState
 from policy_node.replay import Replay
 from policy_node.replay_node import EXIT_REFUSED, ReplayNode
 from policy_node.source_node import SourceChooser
-from so101_driver.base_node import Stop
+from so101_driver.ros.base_node import Stop
 from tests.conftest import JOINTS, wait_until
 
 

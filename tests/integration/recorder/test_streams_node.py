@@ -12,8 +12,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
 from recorder_node.streams_node import AdaptiveSubscription
-from so101_driver.base_node import Stop
-from so101_driver.data_node import DataListener
+from so101_driver.ros.base_node import Stop
+from so101_driver.ros.data_node import DataListener
 from tests.conftest import wait_until
 
 TOPIC = '/lab/words'

@@ -19,7 +19,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from so101_driver.base_node import Stop
+from so101_driver.ros.base_node import Stop
 
 # How long a close waits at the most for an idle executor to look up.
 _LOOK_UP_S = 0.2

@@ -19,10 +19,10 @@ from so101_driver.arm.arm_setup import FOLLOWER
 from so101_driver.arm.commands import CommandSources, in_joint_order
 from so101_driver.arm.follower import Follower
 from so101_driver.arm.gripper import GripperRelief
-from so101_driver.arm_node import COMMAND_QOS, JOINT_QOS, ArmNode, joint_message, state_message
-from so101_driver.base_node import Stop, declare, run
 from so101_driver.common.errors import ConfigError
-from so101_driver.data_node import DataListener
+from so101_driver.ros.arm_node import COMMAND_QOS, JOINT_QOS, ArmNode, joint_message, state_message
+from so101_driver.ros.base_node import Stop, declare, run
+from so101_driver.ros.data_node import DataListener
 
 
 class FollowerNode(ArmNode):

@@ -14,13 +14,6 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import Header, String
 
 from so101_driver.arm.commands import in_joint_order
-from so101_driver.base_node import Stop, create_steady_timer, declare, run
-from so101_driver.camera_messages_node import (
-    image_message,
-    info_message,
-    jpeg_message,
-    status_message,
-)
 from so101_driver.cameras import intrinsics
 from so101_driver.cameras.capture import CaptureThread
 from so101_driver.cameras.config import DEVICE, SIMULATED, CameraConfig, make_source
@@ -28,6 +21,13 @@ from so101_driver.cameras.faults import CameraFaults
 from so101_driver.cameras.frame import Frame, use_one_thread
 from so101_driver.cameras.source import JointCache
 from so101_driver.common.errors import ConfigError
+from so101_driver.ros.base_node import Stop, create_steady_timer, declare, run
+from so101_driver.ros.camera_messages_node import (
+    image_message,
+    info_message,
+    jpeg_message,
+    status_message,
+)
 
 IMAGE_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE

@@ -11,8 +11,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-from so101_driver.base_node import Stop, create_steady_timer, declare, run
 from so101_driver.common.errors import ConfigError, ProtocolError
+from so101_driver.ros.base_node import Stop, create_steady_timer, declare, run
 from so101_driver.simulator.world import SimulatorConfig, World
 
 STATUS_TOPIC = '/recorder/status'

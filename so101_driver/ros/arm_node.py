@@ -18,10 +18,10 @@ from so101_driver.arm.arm_config import CURRENT, ArmConfig
 from so101_driver.arm.arm_reading import ArmReading
 from so101_driver.arm.control import ArmThread, connect_within
 from so101_driver.arm.joints import JOINTS, FloatArray
-from so101_driver.arm_diagnostics_node import arm_statuses
-from so101_driver.base_node import Stop, create_steady_timer
 from so101_driver.bus.bus import ServoBus
 from so101_driver.common.errors import DriverError, LinkError
+from so101_driver.ros.arm_diagnostics_node import arm_statuses
+from so101_driver.ros.base_node import Stop, create_steady_timer
 
 JOINT_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE

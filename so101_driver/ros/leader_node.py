@@ -13,9 +13,9 @@ from so101_driver.arm.arm_reading import ArmReading
 from so101_driver.arm.arm_setup import LEADER
 from so101_driver.arm.gripper_spring import GripperSpring
 from so101_driver.arm.leader import Leader
-from so101_driver.arm_node import JOINT_QOS, ArmNode, joint_message, state_message
-from so101_driver.base_node import Stop, declare, run
 from so101_driver.common.errors import DriverError
+from so101_driver.ros.arm_node import JOINT_QOS, ArmNode, joint_message, state_message
+from so101_driver.ros.base_node import Stop, declare, run
 
 
 class LeaderNode(ArmNode):
