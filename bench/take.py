@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from recorder_node.codec_choice import choose_codec, noisy_frames, sizes_of
-from recorder_node.contract import Contract
-from recorder_node.contract_file import parse
+from recorder_node.contract.contract import Contract
+from recorder_node.contract.contract_file import parse
 from recorder_node.pictures import Picture
 from recorder_node.sampler import Row, stream_keys
 from recorder_node.streams import Pick, Sample

@@ -16,7 +16,7 @@ from policy_node.features import VISUAL, Feature
 from policy_node.matching import mismatches
 from policy_node.policies import load_policy
 from policy_node.policy import Ahead, Observation, Options, Policy, PolicyInfo, warm_up
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.log import Log
 
 

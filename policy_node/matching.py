@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from policy_node.features import ACTION_KEY, VISUAL, Feature
-from recorder_node.contract import Contract
-from recorder_node.contract import Feature as ContractFeature
+from recorder_node.contract.contract import Contract
+from recorder_node.contract.contract import Feature as ContractFeature
 
 
 def mismatches(

@@ -25,9 +25,9 @@ from policy_node.observation import ObservationError, Observer
 from policy_node.replay import make_guard
 from policy_node.runner import Runner, Settings
 from policy_node.source_node import SourceChooser
-from recorder_node import contract_file
 from recorder_node.clock_node import RosClock
-from recorder_node.contract import Contract, Source
+from recorder_node.contract import contract_file
+from recorder_node.contract.contract import Contract, Source
 from recorder_node.gate import Gate
 from recorder_node.messages import load_units
 from recorder_node.sampler import make_buffers

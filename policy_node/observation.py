@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from policy_node.errors import PolicyError
 from recorder_node.coded_pictures import decoded
-from recorder_node.contract import Contract, Source
+from recorder_node.contract.contract import Contract, Source
 from recorder_node.errors import StreamError
 from recorder_node.freshness import why_nothing
 from recorder_node.messages import NS

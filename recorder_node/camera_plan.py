@@ -10,7 +10,7 @@ import yaml
 
 from recorder_node.arguments import LaunchConfig
 from recorder_node.config import RecorderConfig
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.node_plan import NodePlan, Problems, absolute, values_of
 from so101_driver.cameras import faults, intrinsics
 from so101_driver.cameras.config import DEVICE, FILE, SCENE, SIMULATED, CameraConfig

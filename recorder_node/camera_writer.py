@@ -10,7 +10,7 @@ from pathlib import Path
 
 from recorder_node.background import be_nice
 from recorder_node.coded_pictures import decoded
-from recorder_node.contract import Feature
+from recorder_node.contract.contract import Feature
 from recorder_node.depth_stats import DepthStats
 from recorder_node.errors import EncodeError, StreamError
 from recorder_node.pictures import Picture

@@ -29,7 +29,7 @@ from recorder_node.codecs import (
     missing,
     open_codec,
 )
-from recorder_node.contract import Contract, Feature
+from recorder_node.contract.contract import Contract, Feature
 from recorder_node.errors import ContractError, EncodeError
 from recorder_node.pictures import Picture
 from recorder_node.video import VideoEncoder, finish, frames_of

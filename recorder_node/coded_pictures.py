@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node.depth import ENCODINGS as DEPTH_ENCODINGS
+from recorder_node.contract.depth import ENCODINGS as DEPTH_ENCODINGS
 from recorder_node.errors import StreamError
 from recorder_node.pictures import Picture
 from so101_driver.cameras.jpeg import whole_file

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from recorder_node.append_file import AppendFile
 from recorder_node.camera_writer import CameraWriter
-from recorder_node.contract import Feature
+from recorder_node.contract.contract import Feature
 from recorder_node.depth_stats import DepthStats
 from recorder_node.errors import EncodeError
 from recorder_node.pictures import Picture, depth_of, pixels

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder_node.append_file import AppendFile
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 
 SYNC_PERIOD_S = 1.0
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recorder_node.contract import IMAGE_TYPES, TEXT_TYPE, Contract, Feature, Source
+from recorder_node.contract.contract import IMAGE_TYPES, TEXT_TYPE, Contract, Feature, Source
 from recorder_node.errors import ContractError, StreamError
 from recorder_node.number_readers import number_reader
 from recorder_node.picture_reader import PictureReader

@@ -10,12 +10,12 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from recorder_node import contract_file
 from recorder_node import report as reports
 from recorder_node.clock_node import RosClock
 from recorder_node.codec_choice import choose_for
 from recorder_node.conductor import Conductor
 from recorder_node.config import RecorderConfig
+from recorder_node.contract import contract_file
 from recorder_node.dataset import layout
 from recorder_node.dataset.lock import RootLock
 from recorder_node.dataset.writer import DatasetWriter, describe

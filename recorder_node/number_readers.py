@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recorder_node.contract import ELEMENT_DTYPES, JOINT_FIELDS, Feature, Source
+from recorder_node.contract.contract import ELEMENT_DTYPES, JOINT_FIELDS, Feature, Source
 from recorder_node.errors import ForeignMessage, StreamError
 from recorder_node.values import Vector
 

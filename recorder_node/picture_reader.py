@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recorder_node.coded_pictures import coded_picture, decoded
-from recorder_node.contract import COMPRESSED, Feature, Source
+from recorder_node.contract.contract import COMPRESSED, Feature, Source
 from recorder_node.errors import StreamError
 from recorder_node.pictures import Picture, check, depth_of, pixels
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node import depth
+from recorder_node.contract import depth
 from recorder_node.errors import StreamError
 
 Pixels = NDArray[np.uint8]

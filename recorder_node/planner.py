@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from recorder_node import contract_file
 from recorder_node.arguments import (
     ARM_ARGUMENTS,
     FOLLOWER_ARGUMENTS,
@@ -23,7 +22,8 @@ from recorder_node.arguments import (
 )
 from recorder_node.camera_plan import camera_nodes
 from recorder_node.config import RecorderConfig
-from recorder_node.contract import Contract
+from recorder_node.contract import contract_file
+from recorder_node.contract.contract import Contract
 from recorder_node.node_plan import NodePlan, Problems, absolute, values_of
 from recorder_node.recording_checks import check_recording, root_problems, unfilled_fields
 from so101_driver.arm import calibration

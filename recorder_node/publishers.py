@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from recorder_node.contract import Source
+from recorder_node.contract.contract import Source
 from recorder_node.streams import StreamBuffer
 
 # Discovery tells of a publisher before it tells of its node.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from recorder_node.codec_choice import check_depth, choose_for
 from recorder_node.config import RecorderConfig
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset import layout
 from recorder_node.dataset.writer import describe, resume_problems
 from recorder_node.messages import load_units

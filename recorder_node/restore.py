@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from recorder_node import journal, texts
 from recorder_node.camera_writer import frame_stats
-from recorder_node.contract import Contract, Feature
+from recorder_node.contract.contract import Contract, Feature
 from recorder_node.depth_stats import DepthStats
 from recorder_node.errors import EmptyTakeError, RecorderError
 from recorder_node.fragments import whole_length

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node.contract import Contract, Feature
+from recorder_node.contract.contract import Contract, Feature
 from recorder_node.messages import NS
 from recorder_node.pictures import Picture
 from recorder_node.streams import Pick, StreamBuffer

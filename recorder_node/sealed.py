@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node.contract import MARKED, Contract, Feature
+from recorder_node.contract.contract import MARKED, Contract, Feature
 from recorder_node.images import ImageFile
 from recorder_node.stats import Stats, numeric_stats
 from recorder_node.take_folder import TakeHeader, read_header

@@ -10,7 +10,7 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from recorder_node.contract import IMAGE_TYPES, Contract
+from recorder_node.contract.contract import IMAGE_TYPES, Contract
 from recorder_node.intake import Intake
 from recorder_node.messages import Units, extractor
 from recorder_node.publishers import Publisher

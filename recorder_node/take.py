@@ -16,7 +16,7 @@ import numpy as np
 from recorder_node import journal
 from recorder_node.camera_writer import CameraWriter
 from recorder_node.codecs import Codec
-from recorder_node.contract import Contract, Feature
+from recorder_node.contract.contract import Contract, Feature
 from recorder_node.errors import EncodeError, RecorderError
 from recorder_node.images import ImageFile, ImageWriter
 from recorder_node.journal import RowJournal, fsync_path

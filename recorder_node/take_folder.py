@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recorder_node.contract import Contract, Feature
-from recorder_node.depth import DepthCoding
+from recorder_node.contract.contract import Contract, Feature
+from recorder_node.contract.depth import DepthCoding
 from recorder_node.errors import RecorderError
 from recorder_node.journal import fsync_path
 

@@ -20,7 +20,7 @@ from recorder_node.camera_writer import CameraWriter
 from recorder_node.codecs import CODECS as CODECS
 from recorder_node.codecs import DEPTH_CODEC, GOP, open_codec
 from recorder_node.codecs import Codec as Codec
-from recorder_node.contract import Feature
+from recorder_node.contract.contract import Feature
 from recorder_node.depth_stats import DepthStats
 from recorder_node.errors import EncodeError
 from recorder_node.pictures import Picture, depth_of, pixels

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from recorder_node.contract import Contract
-from recorder_node.contract_file import parse
+from recorder_node.contract.contract import Contract
+from recorder_node.contract.contract_file import parse
 from recorder_node.messages import NS
 from recorder_node.pictures import Picture
 from recorder_node.sampler import make_buffers

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recorder_node.contract import Contract
-from recorder_node.contract_file import parse
+from recorder_node.contract.contract import Contract
+from recorder_node.contract.contract_file import parse
 from recorder_node.messages import NS
 from recorder_node.pictures import Picture
 from recorder_node.sampler import Sampler, make_buffers

@@ -11,7 +11,7 @@ import numpy as np
 from recorder_node.codecs import CODECS
 from recorder_node.conductor import Conductor
 from recorder_node.config import RecorderConfig
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.messages import NS
 from recorder_node.publishers import Publisher

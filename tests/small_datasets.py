@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset.check import Checker
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.sampler import Sampler, make_buffers

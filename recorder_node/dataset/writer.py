@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset import layout, schema, sidecars
 from recorder_node.dataset.check import check_source
 from recorder_node.dataset.episode import EpisodeData

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from rclpy.node import Node
 
-from recorder_node.contract_file import parse
+from recorder_node.contract.contract_file import parse
 from recorder_node.dataset.check import Checker
 from recorder_node.freshness import counted as in_words
 from recorder_node.intake import Intake

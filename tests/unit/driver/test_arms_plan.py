@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from recorder_node import contract_file
 from recorder_node.arguments import default_text
 from recorder_node.arms_plan import (
     bimanual_arguments,
@@ -16,6 +15,7 @@ from recorder_node.arms_plan import (
     plan_bimanual_record,
     plan_pair,
 )
+from recorder_node.contract import contract_file
 from so101_driver.common.errors import ConfigError
 
 SHARE = Path(__file__).parents[3]

@@ -10,7 +10,7 @@ import yaml
 
 from recorder_node.arguments import LaunchConfig
 from recorder_node.camera_plan import camera_nodes
-from recorder_node.contract_file import load
+from recorder_node.contract.contract_file import load
 from recorder_node.node_plan import NodePlan, Problems
 from so101_driver.common.parameters import build
 from tests.conftest import REPOSITORY

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from policy_node.observation import Moment, ObservationError, Observer
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.images import decoded
 from recorder_node.messages import NS

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset.check import Checker
 from recorder_node.messages import NS
 from recorder_node.session import Event, State

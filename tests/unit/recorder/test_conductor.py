@@ -11,7 +11,7 @@ import pytest
 
 from recorder_node.conductor import EXIT_NO_STREAMS, EXIT_NOT_SAVED
 from recorder_node.config import RecorderConfig
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset.check import Checker
 from recorder_node.finishing import EXIT_NOT_PUSHED
 from recorder_node.hub.pusher import DONE, FAILED, RUNNING, PushState

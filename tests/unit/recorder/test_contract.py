@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder_node.contract_file import load, parse
+from recorder_node.contract.contract_file import load, parse
 from recorder_node.errors import ContractError
 from tests.conftest import REPOSITORY, small_contract
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder_node.codecs import CODECS
-from recorder_node.contract import Feature
-from recorder_node.contract_file import parse
-from recorder_node.depth import LARGEST_CODE, DepthCoding
+from recorder_node.contract.contract import Feature
+from recorder_node.contract.contract_file import parse
+from recorder_node.contract.depth import LARGEST_CODE, DepthCoding
 from recorder_node.errors import StreamError
 from recorder_node.images import ImageFile, ImageWriter, decoded
 from recorder_node.messages import Units, extractor

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset import compose, layout, splice
 from recorder_node.dataset.consolidate import consolidate
 from recorder_node.dataset.lock import RootLock

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from recorder_node.conductor import EXIT_FAULTS, EXIT_NO_STREAMS
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.session import State
 from recorder_node.streams import StreamBuffer
 from recorder_node.take import leftovers

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recorder_node.codecs import CODECS
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset import layout
 from recorder_node.dataset.check import Checker
 from recorder_node.dataset.reader import Dataset

@@ -6,7 +6,7 @@ from types import SimpleNamespace as Message
 
 import pytest
 
-from recorder_node.contract_file import parse
+from recorder_node.contract.contract_file import parse
 from recorder_node.freshness import why_not_fresh
 from recorder_node.intake import Intake
 from recorder_node.messages import NS, Units, extractor

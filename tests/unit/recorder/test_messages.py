@@ -7,7 +7,7 @@ from types import SimpleNamespace as Message
 import numpy as np
 import pytest
 
-from recorder_node.contract_file import parse
+from recorder_node.contract.contract_file import parse
 from recorder_node.errors import ContractError, StreamError
 from recorder_node.messages import Units, extractor, load_units
 from tests.conftest import JOINTS, REPOSITORY

@@ -13,8 +13,8 @@ import pytest
 from recorder_node.camera_writer import CameraWriter
 from recorder_node.codecs import CODECS
 from recorder_node.coded_pictures import decoded
-from recorder_node.contract import Contract
-from recorder_node.contract_file import parse
+from recorder_node.contract.contract import Contract
+from recorder_node.contract.contract_file import parse
 from recorder_node.errors import EncodeError, StreamError
 from recorder_node.images import ImageFile, ImageWriter
 from recorder_node.messages import Extractor, Units, extractor

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset import layout, publish, steps
 from recorder_node.dataset.lock import RootLock, is_locked
 from recorder_node.dataset.reader import Dataset

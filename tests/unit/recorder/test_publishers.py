@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from recorder_node.contract import Contract, Source
-from recorder_node.contract_file import parse
+from recorder_node.contract.contract import Contract, Source
+from recorder_node.contract.contract_file import parse
 from recorder_node.errors import ContractError
 from recorder_node.messages import NS
 from recorder_node.publishers import UNKNOWN_NODE, Publisher, mixed, wrong_type

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from recorder_node import engine
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.engine import Engine, Saved, Settings
 from recorder_node.errors import RecorderError

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset.check import Checker
 from recorder_node.dataset.lock import RootLock
 from recorder_node.errors import DatasetError

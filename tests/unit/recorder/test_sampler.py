@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder_node.contract import Contract
-from recorder_node.contract_file import parse
+from recorder_node.contract.contract import Contract
+from recorder_node.contract.contract_file import parse
 from recorder_node.messages import NS
 from recorder_node.sampler import RowError, Sampler, grid_ns, make_buffers
 from recorder_node.streams import Sample, StreamBuffer

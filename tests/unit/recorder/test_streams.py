@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder_node.contract import TEXT_TYPE, Source
+from recorder_node.contract.contract import TEXT_TYPE, Source
 from recorder_node.freshness import why_not_fresh
 from recorder_node.messages import NS
 from recorder_node.streams import HOLD_FRAME, Sample, StreamBuffer

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recorder_node import report as reports
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.errors import RecorderError
 from recorder_node.images import decoded
 from recorder_node.restore import restore

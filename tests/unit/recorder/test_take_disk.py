@@ -16,7 +16,7 @@ import pytest
 
 from recorder_node import append_file, camera_writer
 from recorder_node.append_file import AppendFile
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.errors import EncodeError, RecorderError
 from recorder_node.messages import NS
 from recorder_node.pictures import Picture

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder_node.contract import NUMERIC_DTYPES
-from recorder_node.contract_file import parse
+from recorder_node.contract.contract import NUMERIC_DTYPES
+from recorder_node.contract.contract_file import parse
 from recorder_node.errors import StreamError
 from recorder_node.messages import MAX_TEXT_BYTES, Units, extractor
 from recorder_node.sampler import Sampler, make_buffers

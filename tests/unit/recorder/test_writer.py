@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
-from recorder_node.contract import Contract
+from recorder_node.contract.contract import Contract
 from recorder_node.dataset import layout, v30
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.errors import DatasetError

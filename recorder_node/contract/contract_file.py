@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from recorder_node.contract import Contract
-from recorder_node.contract_feature import checked_feature
+from recorder_node.contract.contract import Contract
+from recorder_node.contract.contract_feature import checked_feature
 from recorder_node.errors import ContractError
 
 VERSION = 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from recorder_node.depth import DepthCoding
+from recorder_node.contract.depth import DepthCoding
 from recorder_node.errors import ContractError
 
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from recorder_node.contract import (
+from recorder_node.contract.contract import (
     ELEMENT_DTYPES,
     IMAGE_TYPES,
     JOINT_FIELDS,
@@ -16,8 +16,14 @@ from recorder_node.contract import (
     Feature,
     Source,
 )
-from recorder_node.contract_source import JOINT_TYPES, SOURCE_KEYS, Wrong, checked_source, is_shape
-from recorder_node.depth import DepthCoding
+from recorder_node.contract.contract_source import (
+    JOINT_TYPES,
+    SOURCE_KEYS,
+    Wrong,
+    checked_source,
+    is_shape,
+)
+from recorder_node.contract.depth import DepthCoding
 
 INDEX_FEATURES = ('timestamp', 'frame_index', 'episode_index', 'index', 'task_index')
 MAX_EDGE_PX = 8192

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
-from recorder_node.contract import (
+from recorder_node.contract.contract import (
     ELEMENT_DTYPES,
     IMAGE_TYPES,
     JOINT_FIELDS,
