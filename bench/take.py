@@ -19,9 +19,9 @@ import numpy as np
 from recorder_node.codec_choice import choose_codec, noisy_frames, sizes_of
 from recorder_node.contract.contract import Contract
 from recorder_node.contract.contract_file import parse
-from recorder_node.pictures import Picture
-from recorder_node.sampler import Row, stream_keys
-from recorder_node.streams import Pick, Sample
+from recorder_node.streams.buffer import Pick, Sample
+from recorder_node.streams.pictures import Picture
+from recorder_node.streams.sampler import Row, stream_keys
 from recorder_node.take import Take
 
 HEIGHT, WIDTH, FPS = 480, 640, 30

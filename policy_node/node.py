@@ -29,10 +29,10 @@ from recorder_node.clock_node import RosClock
 from recorder_node.contract import contract_file
 from recorder_node.contract.contract import Contract, Source
 from recorder_node.gate import Gate
-from recorder_node.messages import load_units
-from recorder_node.sampler import make_buffers
 from recorder_node.session import FAULT, State
 from recorder_node.status_node import LATCHED
+from recorder_node.streams.messages import load_units
+from recorder_node.streams.sampler import make_buffers
 from recorder_node.streams_node import StreamSubscriptions
 from so101_driver.arm import calibration, units
 from so101_driver.ros.base_node import Stop, create_steady_timer, declare, run

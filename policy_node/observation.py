@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policy_node.errors import PolicyError
-from recorder_node.coded_pictures import decoded
 from recorder_node.contract.contract import Contract, Source
 from recorder_node.errors import StreamError
-from recorder_node.freshness import why_nothing
-from recorder_node.messages import NS
-from recorder_node.pictures import Picture, pixels
-from recorder_node.sampler import RowError, Sampler
-from recorder_node.streams import Pick, StreamBuffer
+from recorder_node.streams.buffer import Pick, StreamBuffer
+from recorder_node.streams.coded_pictures import decoded
+from recorder_node.streams.freshness import why_nothing
+from recorder_node.streams.messages import NS
+from recorder_node.streams.pictures import Picture, pixels
+from recorder_node.streams.sampler import RowError, Sampler
 
 _PERIODS = 15
 

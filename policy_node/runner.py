@@ -22,7 +22,7 @@ from policy_node.inference import Answer, Inference
 from policy_node.latency import LatencyLog
 from policy_node.observation import Moment, ObservationError
 from policy_node.policy import Observation, Policy
-from recorder_node.messages import NS
+from recorder_node.streams.messages import NS
 
 Action = NDArray[np.float32]
 

@@ -31,7 +31,7 @@ from recorder_node.codecs import (
 )
 from recorder_node.contract.contract import Contract, Feature
 from recorder_node.errors import ContractError, EncodeError
-from recorder_node.pictures import Picture
+from recorder_node.streams.pictures import Picture
 from recorder_node.video import VideoEncoder, finish, frames_of
 from so101_driver.common.errors import ConfigError
 

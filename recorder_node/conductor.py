@@ -23,10 +23,10 @@ from recorder_node.fault_rule import FaultRule
 from recorder_node.finishing import Finishing
 from recorder_node.gate import Gate
 from recorder_node.hub.pusher import FAILED, Pusher, PushState
-from recorder_node.messages import NS
 from recorder_node.recording import Recording
 from recorder_node.session import Action, Decision, Event, Session, State
-from recorder_node.streams import StreamBuffer
+from recorder_node.streams.buffer import StreamBuffer
+from recorder_node.streams.messages import NS
 from recorder_node.surroundings import Surroundings
 
 EXIT_NO_STREAMS = 3

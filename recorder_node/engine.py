@@ -14,18 +14,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recorder_node.clock_watch import Clock
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset.consolidate import consolidate
 from recorder_node.dataset.writer import DatasetWriter
 from recorder_node.journal import Syncer
-from recorder_node.messages import NS
 from recorder_node.recording import Recording
 from recorder_node.row_builder import RowBuilder
-from recorder_node.sampler import Sampler
 from recorder_node.sealed import marked
 from recorder_node.session import Action
-from recorder_node.streams import StreamBuffer
+from recorder_node.streams.buffer import StreamBuffer
+from recorder_node.streams.clock_watch import Clock
+from recorder_node.streams.messages import NS
+from recorder_node.streams.sampler import Sampler
 from recorder_node.take import SealedTake, Take
 from recorder_node.video import Codec
 

@@ -11,8 +11,8 @@ from recorder_node.config import RecorderConfig
 from recorder_node.engine import Engine
 from recorder_node.hub.pusher import DONE, RUNNING, Pusher
 from recorder_node.log import Log
-from recorder_node.messages import NS
 from recorder_node.push import split_tags
+from recorder_node.streams.messages import NS
 
 EXIT_NOT_PUSHED = 4
 _TELL_EVERY_NS = 10 * NS

@@ -21,8 +21,8 @@ from recorder_node.camera_writer import CameraWriter
 from recorder_node.contract.contract import Feature
 from recorder_node.depth_stats import DepthStats
 from recorder_node.errors import EncodeError
-from recorder_node.pictures import Picture, depth_of, pixels
 from recorder_node.stats import PictureStats
+from recorder_node.streams.pictures import Picture, depth_of, pixels
 
 _HEAD = struct.Struct('<II')
 # Level 1 with run lengths takes a third of the time of level 6 (8 against 25 ms for a real

@@ -21,11 +21,11 @@ from recorder_node.dataset.lock import RootLock
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.engine import Saved, Undone
 from recorder_node.heap import use_one_heap
-from recorder_node.messages import load_units
 from recorder_node.recover import settle_unfinished
-from recorder_node.sampler import make_buffers
 from recorder_node.session import COMMANDS, FAULT, PUSH, Event
 from recorder_node.status_node import StatusPublisher
+from recorder_node.streams.messages import load_units
+from recorder_node.streams.sampler import make_buffers
 from recorder_node.streams_node import AdaptiveSubscription, StreamSubscriptions
 from recorder_node.surroundings import Surroundings
 from recorder_node.take import leftovers

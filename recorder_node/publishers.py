@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from recorder_node.contract.contract import Source
-from recorder_node.streams import StreamBuffer
+from recorder_node.streams.buffer import StreamBuffer
 
 # Discovery tells of a publisher before it tells of its node.
 UNKNOWN_NODE = '_NODE_NAME_UNKNOWN_'

@@ -10,10 +10,10 @@ from typing import Any
 
 from recorder_node import report as reports
 from recorder_node.errors import RecorderError
-from recorder_node.freshness import why_nothing
-from recorder_node.messages import NS
-from recorder_node.sampler import Row, Sampler, grid_ns
-from recorder_node.streams import Counters, Pick, StreamBuffer
+from recorder_node.streams.buffer import Counters, Pick, StreamBuffer
+from recorder_node.streams.freshness import why_nothing
+from recorder_node.streams.messages import NS
+from recorder_node.streams.sampler import Row, Sampler, grid_ns
 from recorder_node.take import SealedTake, Take
 
 # The rows of an ended take are built this long after their time at the latest, whatever the clock

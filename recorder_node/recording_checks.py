@@ -9,8 +9,8 @@ from recorder_node.config import RecorderConfig
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset import layout
 from recorder_node.dataset.writer import describe, resume_problems
-from recorder_node.messages import load_units
 from recorder_node.node_plan import NodePlan, Problems
+from recorder_node.streams.messages import load_units
 from so101_driver.common.parameters import TRUE_WORDS
 
 

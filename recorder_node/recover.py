@@ -24,7 +24,7 @@ from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.errors import DatasetError, EmptyTakeError
 from recorder_node.log import Log
 from recorder_node.restore import restore
-from recorder_node.streams import Counters
+from recorder_node.streams.buffer import Counters
 from recorder_node.take import leftovers
 from so101_driver.common.errors import DriverError
 

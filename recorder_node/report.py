@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node.freshness import counted
-from recorder_node.messages import NS
 from recorder_node.sealed import SealedTake
-from recorder_node.streams import Counters
+from recorder_node.streams.buffer import Counters
+from recorder_node.streams.freshness import counted
+from recorder_node.streams.messages import NS
 
 VERSION = 1
 OUTCOMES = {True: 'success', False: 'failure', None: None}

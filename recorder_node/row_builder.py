@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from recorder_node.clock_watch import Clock, ClockWatch, Now
-from recorder_node.messages import NS
 from recorder_node.recording import Recording, TakeError
-from recorder_node.streams import StreamBuffer
+from recorder_node.streams.buffer import StreamBuffer
+from recorder_node.streams.clock_watch import Clock, ClockWatch, Now
+from recorder_node.streams.messages import NS
 
 _IDLE_WAIT_S = 0.1
 # Simulated time may pass faster than the steady time that is waited for.

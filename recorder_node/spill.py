@@ -11,7 +11,7 @@ from collections import deque
 from pathlib import Path
 
 from recorder_node.append_file import AppendFile
-from recorder_node.pictures import Picture
+from recorder_node.streams.pictures import Picture
 
 
 class SpillQueue:

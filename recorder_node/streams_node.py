@@ -11,11 +11,11 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from recorder_node.contract.contract import IMAGE_TYPES, Contract
-from recorder_node.intake import Intake
-from recorder_node.messages import Units, extractor
 from recorder_node.publishers import Publisher
-from recorder_node.sampler import stream_keys
-from recorder_node.streams import StreamBuffer
+from recorder_node.streams.buffer import StreamBuffer
+from recorder_node.streams.intake import Intake
+from recorder_node.streams.messages import Units, extractor
+from recorder_node.streams.sampler import stream_keys
 from so101_driver.ros.data_node import DataListener
 
 _DEPTH = 10

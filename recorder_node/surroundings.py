@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from recorder_node.clock_watch import Clock
 from recorder_node.log import Log
 from recorder_node.publishers import Graph
+from recorder_node.streams.clock_watch import Clock
 
 
 @dataclasses.dataclass(frozen=True)

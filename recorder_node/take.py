@@ -21,9 +21,9 @@ from recorder_node.errors import EncodeError, RecorderError
 from recorder_node.images import ImageFile, ImageWriter
 from recorder_node.journal import RowJournal, fsync_path
 from recorder_node.restore import restore
-from recorder_node.sampler import Row, stream_keys
 from recorder_node.sealed import Cameras, sealed
 from recorder_node.sealed import SealedTake as SealedTake
+from recorder_node.streams.sampler import Row, stream_keys
 from recorder_node.take_folder import HEADER as HEADER
 from recorder_node.take_folder import ROWS, TEXTS, TakeHeader, camera_file, finished_file
 from recorder_node.take_folder import feature_table as feature_table

@@ -23,8 +23,8 @@ from recorder_node.codecs import Codec as Codec
 from recorder_node.contract.contract import Feature
 from recorder_node.depth_stats import DepthStats
 from recorder_node.errors import EncodeError
-from recorder_node.pictures import Picture, depth_of, pixels
 from recorder_node.stats import PictureStats
+from recorder_node.streams.pictures import Picture, depth_of, pixels
 
 _FRAGMENTED = {
     'movflags': 'frag_every_frame+empty_moov+default_base_moof',

@@ -13,7 +13,7 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Float64MultiArray, String
 
-from recorder_node.messages import MAX_TEXT_BYTES, NS
+from recorder_node.streams.messages import MAX_TEXT_BYTES, NS
 
 HEIGHT, WIDTH = 32, 32
 HOUR_NS = 3600 * NS

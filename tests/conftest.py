@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, settings
 
 from recorder_node.contract.contract import Contract
 from recorder_node.contract.contract_file import parse
-from recorder_node.messages import NS
-from recorder_node.pictures import Picture
-from recorder_node.sampler import make_buffers
-from recorder_node.streams import Sample, StreamBuffer
+from recorder_node.streams.buffer import Sample, StreamBuffer
+from recorder_node.streams.messages import NS
+from recorder_node.streams.pictures import Picture
+from recorder_node.streams.sampler import make_buffers
 
 # Before anything imports rclpy; scripts/test sets it too, so that child processes agree.
 os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))

@@ -10,7 +10,7 @@ import av
 
 from recorder_node.codecs import Codec
 from recorder_node.dataset import files
-from recorder_node.pictures import Picture
+from recorder_node.streams.pictures import Picture
 from recorder_node.take_folder import described_feature
 from recorder_node.video import VideoEncoder, finish, frames_of
 

@@ -14,7 +14,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import String
 
-from recorder_node.messages import NS
+from recorder_node.streams.messages import NS
 from tests.conftest import wait_until
 
 ARM = 'arm'

@@ -13,7 +13,7 @@ import pytest
 from pyarrow import feather
 
 from recorder_node.dataset.check import Checker
-from recorder_node.messages import NS
+from recorder_node.streams.messages import NS
 from so101_driver.arm import units
 from so101_driver.cameras.coded_picture import decode
 from tests.conftest import JOINTS

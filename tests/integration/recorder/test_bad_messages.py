@@ -13,12 +13,12 @@ from rclpy.node import Node
 
 from recorder_node.contract.contract_file import parse
 from recorder_node.dataset.check import Checker
-from recorder_node.freshness import counted as in_words
-from recorder_node.intake import Intake
-from recorder_node.messages import NS, Units, extractor
-from recorder_node.sampler import make_buffers
 from recorder_node.session import Event, State
-from recorder_node.streams import StreamBuffer
+from recorder_node.streams.buffer import StreamBuffer
+from recorder_node.streams.freshness import counted as in_words
+from recorder_node.streams.intake import Intake
+from recorder_node.streams.messages import NS, Units, extractor
+from recorder_node.streams.sampler import make_buffers
 from tests.bad_messages import BAD, CONTRACT, GOOD, Publishers
 from tests.conftest import wait_until
 from tests.lab import Bench as LabBench

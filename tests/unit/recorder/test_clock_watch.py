@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from recorder_node.clock_watch import ClockWatch
-from recorder_node.messages import NS
+from recorder_node.streams.clock_watch import ClockWatch
+from recorder_node.streams.messages import NS
 from tests.conftest import FakeClock
 
 

@@ -18,8 +18,8 @@ from recorder_node.contract.contract_file import parse
 from recorder_node.contract.depth import LARGEST_CODE, DepthCoding
 from recorder_node.errors import StreamError
 from recorder_node.images import ImageFile, ImageWriter, decoded
-from recorder_node.messages import Units, extractor
-from recorder_node.pictures import Picture, depth_of
+from recorder_node.streams.messages import Units, extractor
+from recorder_node.streams.pictures import Picture, depth_of
 from recorder_node.video import VideoEncoder, finish, frames_of, video_info
 
 HEIGHT, WIDTH = 48, 70

@@ -7,11 +7,11 @@ from types import SimpleNamespace as Message
 import pytest
 
 from recorder_node.contract.contract_file import parse
-from recorder_node.freshness import why_not_fresh
-from recorder_node.intake import Intake
-from recorder_node.messages import NS, Units, extractor
-from recorder_node.sampler import make_buffers
-from recorder_node.streams import StreamBuffer
+from recorder_node.streams.buffer import StreamBuffer
+from recorder_node.streams.freshness import why_not_fresh
+from recorder_node.streams.intake import Intake
+from recorder_node.streams.messages import NS, Units, extractor
+from recorder_node.streams.sampler import make_buffers
 
 NOW_NS = 1000 * NS
 

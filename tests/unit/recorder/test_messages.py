@@ -9,7 +9,7 @@ import pytest
 
 from recorder_node.contract.contract_file import parse
 from recorder_node.errors import ContractError, StreamError
-from recorder_node.messages import Units, extractor, load_units
+from recorder_node.streams.messages import Units, extractor, load_units
 from tests.conftest import JOINTS, REPOSITORY
 
 

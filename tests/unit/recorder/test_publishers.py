@@ -11,10 +11,10 @@ import pytest
 from recorder_node.contract.contract import Contract, Source
 from recorder_node.contract.contract_file import parse
 from recorder_node.errors import ContractError
-from recorder_node.messages import NS
 from recorder_node.publishers import UNKNOWN_NODE, Publisher, mixed, wrong_type
 from recorder_node.session import Event, State
-from recorder_node.streams import StreamBuffer
+from recorder_node.streams.buffer import StreamBuffer
+from recorder_node.streams.messages import NS
 from tests.session_bench import Bench
 
 JOINTS = 'sensor_msgs/msg/JointState'

@@ -14,11 +14,11 @@ from recorder_node.contract.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.engine import Engine, Saved, Settings
 from recorder_node.errors import RecorderError
-from recorder_node.messages import NS
 from recorder_node.recording import Recording, TakeError
-from recorder_node.sampler import Sampler
 from recorder_node.session import Action
-from recorder_node.streams import Sample, StreamBuffer
+from recorder_node.streams.buffer import Sample, StreamBuffer
+from recorder_node.streams.messages import NS
+from recorder_node.streams.sampler import Sampler
 from recorder_node.take import Take, leftovers
 from recorder_node.video import CODECS
 from tests.conftest import T0_NS, FakeClock, fill, picture, wait_until

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from recorder_node.contract.contract import Contract
 from recorder_node.contract.contract_file import parse
-from recorder_node.messages import NS
-from recorder_node.sampler import RowError, Sampler, grid_ns, make_buffers
-from recorder_node.streams import Sample, StreamBuffer
+from recorder_node.streams.buffer import Sample, StreamBuffer
+from recorder_node.streams.messages import NS
+from recorder_node.streams.sampler import RowError, Sampler, grid_ns, make_buffers
 from tests.conftest import T0_NS, fill, picture
 
 

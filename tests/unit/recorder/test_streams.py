@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder_node.contract.contract import TEXT_TYPE, Source
-from recorder_node.freshness import why_not_fresh
-from recorder_node.messages import NS
-from recorder_node.streams import HOLD_FRAME, Sample, StreamBuffer
+from recorder_node.streams.buffer import HOLD_FRAME, Sample, StreamBuffer
+from recorder_node.streams.freshness import why_not_fresh
+from recorder_node.streams.messages import NS
 
 PERIOD_NS = NS // 30
 MS = 1_000_000

@@ -18,9 +18,9 @@ from recorder_node.contract.contract import Contract
 from recorder_node.errors import RecorderError
 from recorder_node.images import decoded
 from recorder_node.restore import restore
-from recorder_node.sampler import Sampler, make_buffers
 from recorder_node.sealed import SealedTake
-from recorder_node.streams import Counters
+from recorder_node.streams.buffer import Counters
+from recorder_node.streams.sampler import Sampler, make_buffers
 from recorder_node.take import feature_table
 from recorder_node.video import frames_of
 from tests.conftest import T0_NS

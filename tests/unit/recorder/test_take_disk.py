@@ -18,12 +18,12 @@ from recorder_node import append_file, camera_writer
 from recorder_node.append_file import AppendFile
 from recorder_node.contract.contract import Contract
 from recorder_node.errors import EncodeError, RecorderError
-from recorder_node.messages import NS
-from recorder_node.pictures import Picture
 from recorder_node.recording import Recording, TakeError
 from recorder_node.restore import restore
-from recorder_node.sampler import Sampler, make_buffers
-from recorder_node.streams import StreamBuffer
+from recorder_node.streams.buffer import StreamBuffer
+from recorder_node.streams.messages import NS
+from recorder_node.streams.pictures import Picture
+from recorder_node.streams.sampler import Sampler, make_buffers
 from recorder_node.take import Take
 from recorder_node.video import CODECS, VideoEncoder
 from tests.conftest import T0_NS, fill, picture, small_contract, wait_until

@@ -18,7 +18,7 @@ from tests.unit.recorder.test_take import check
 CHILD = """
 import sys
 from pathlib import Path
-from recorder_node.sampler import Sampler, make_buffers
+from recorder_node.streams.sampler import Sampler, make_buffers
 from tests.conftest import T0_NS, wait_until
 from tests.kinds import fill_kinds, kinds_contract, live_take
 

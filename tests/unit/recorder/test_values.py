@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from recorder_node.contract.contract import NUMERIC_DTYPES
 from recorder_node.contract.contract_file import parse
 from recorder_node.errors import StreamError
-from recorder_node.messages import MAX_TEXT_BYTES, Units, extractor
-from recorder_node.sampler import Sampler, make_buffers
-from recorder_node.streams import Sample
-from recorder_node.values import fitter
+from recorder_node.streams.buffer import Sample
+from recorder_node.streams.messages import MAX_TEXT_BYTES, Units, extractor
+from recorder_node.streams.sampler import Sampler, make_buffers
+from recorder_node.streams.values import fitter
 from tests.conftest import T0_NS
 
 INTEGERS = [dtype for dtype in NUMERIC_DTYPES if 'int' in dtype]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from recorder_node.coded_pictures import coded_picture, decoded
 from recorder_node.contract.contract import COMPRESSED, Feature, Source
 from recorder_node.errors import StreamError
-from recorder_node.pictures import Picture, check, depth_of, pixels
+from recorder_node.streams.coded_pictures import coded_picture, decoded
+from recorder_node.streams.pictures import Picture, check, depth_of, pixels
 
 
 class PictureReader:

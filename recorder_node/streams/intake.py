@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from recorder_node.errors import ForeignMessage, StreamError
-from recorder_node.freshness import AHEAD_NS, ahead
-from recorder_node.messages import Extractor
-from recorder_node.streams import Sample, StreamBuffer
+from recorder_node.streams.buffer import Sample, StreamBuffer
+from recorder_node.streams.freshness import AHEAD_NS, ahead
+from recorder_node.streams.messages import Extractor
 
 
 class Intake:

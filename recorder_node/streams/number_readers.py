@@ -9,7 +9,7 @@ import numpy as np
 
 from recorder_node.contract.contract import ELEMENT_DTYPES, JOINT_FIELDS, Feature, Source
 from recorder_node.errors import ForeignMessage, StreamError
-from recorder_node.values import Vector
+from recorder_node.streams.values import Vector
 
 
 def number_reader(feature: Feature, source: Source) -> Callable[[Any], Vector]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from recorder_node.messages import NS
-from recorder_node.streams import StreamBuffer
+from recorder_node.streams.buffer import StreamBuffer
+from recorder_node.streams.messages import NS
 
 # A stamp this far ahead of the clock means that the publisher's clock differs.
 AHEAD_NS = NS // 4

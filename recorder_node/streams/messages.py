@@ -14,10 +14,10 @@ import numpy as np
 
 from recorder_node.contract.contract import IMAGE_TYPES, TEXT_TYPE, Contract, Feature, Source
 from recorder_node.errors import ContractError, StreamError
-from recorder_node.number_readers import number_reader
-from recorder_node.picture_reader import PictureReader
-from recorder_node.pictures import Picture
-from recorder_node.values import Vector, fitter
+from recorder_node.streams.number_readers import number_reader
+from recorder_node.streams.picture_reader import PictureReader
+from recorder_node.streams.pictures import Picture
+from recorder_node.streams.values import Vector, fitter
 from so101_driver.arm import calibration as calibration_module
 from so101_driver.arm import units
 from so101_driver.common.errors import CalibrationError

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder_node.contract.contract import Contract, Feature
-from recorder_node.messages import NS
-from recorder_node.pictures import Picture
-from recorder_node.streams import Pick, StreamBuffer
+from recorder_node.streams.buffer import Pick, StreamBuffer
+from recorder_node.streams.messages import NS
+from recorder_node.streams.pictures import Picture
 
 
 @dataclasses.dataclass(frozen=True)

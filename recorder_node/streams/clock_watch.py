@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from recorder_node.messages import NS
+from recorder_node.streams.messages import NS
 
 # Slewing moves a clock by at most 0.5 ms per second; a jump is a step.
 CLOCK_STEP_NS = NS // 20

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recorder_node.beat import Beat
 from recorder_node.contract.contract import TEXT_TYPE, Source
-from recorder_node.messages import NS, Value
+from recorder_node.streams.beat import Beat
+from recorder_node.streams.messages import NS, Value
 
 # Frame ids with which the follower tells a new command from a repeated goal.
 HOLD_FRAME = 'hold'

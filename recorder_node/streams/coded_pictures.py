@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from recorder_node.contract.depth import ENCODINGS as DEPTH_ENCODINGS
 from recorder_node.errors import StreamError
-from recorder_node.pictures import Picture
+from recorder_node.streams.pictures import Picture
 from so101_driver.cameras.jpeg import whole_file
 
 COMPRESSED = 'compressed'

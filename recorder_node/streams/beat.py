@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from recorder_node.messages import NS
+from recorder_node.streams.messages import NS
 
 # In periods: up to _LATE a sample counts as late, not lost; from _PAUSE on the stream was paused.
 _LATE = 0.75
