@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from recorder_node import report as reports
-from recorder_node.codecs import Codec
 from recorder_node.config import RecorderConfig
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset import layout
 from recorder_node.dataset.writer import DatasetWriter
+from recorder_node.encoding.codecs import Codec
 from recorder_node.engine import MAX_WAITING_TAKES, Engine, Saved, Settings
 from recorder_node.evaluation import summary
 from recorder_node.fault_rule import FaultRule

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from recorder_node.codecs import CODECS
 from recorder_node.dataset import layout
+from recorder_node.encoding.codecs import CODECS
 from recorder_node.fault_rule import RULES
 from so101_driver.common.parameters import param
 

@@ -18,8 +18,8 @@ from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.removed import purge as purge_removed
 from recorder_node.dataset.rescue import Wreck
 from recorder_node.dataset.swap import edit
+from recorder_node.encoding.video import CODECS
 from recorder_node.errors import DatasetError
-from recorder_node.video import CODECS
 from so101_driver.common.errors import DriverError
 
 _RANGE = re.compile(r'(\d+)(?:-(\d+))?')

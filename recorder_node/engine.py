@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset.consolidate import consolidate
 from recorder_node.dataset.writer import DatasetWriter
+from recorder_node.encoding.video import Codec
 from recorder_node.journal import Syncer
 from recorder_node.recording import Recording
 from recorder_node.row_builder import RowBuilder
@@ -27,7 +28,6 @@ from recorder_node.streams.clock_watch import Clock
 from recorder_node.streams.messages import NS
 from recorder_node.streams.sampler import Sampler
 from recorder_node.take import SealedTake, Take
-from recorder_node.video import Codec
 
 # Takes that may wait for the disk before a new one is refused.
 MAX_WAITING_TAKES = 2

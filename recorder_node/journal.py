@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node.append_file import AppendFile
 from recorder_node.contract.contract import Contract
+from recorder_node.encoding.append_file import AppendFile
 
 SYNC_PERIOD_S = 1.0
 

@@ -12,15 +12,15 @@ from std_srvs.srv import Trigger
 
 from recorder_node import report as reports
 from recorder_node.clock_node import RosClock
-from recorder_node.codec_choice import choose_for
 from recorder_node.conductor import Conductor
 from recorder_node.config import RecorderConfig
 from recorder_node.contract import contract_file
 from recorder_node.dataset import layout
 from recorder_node.dataset.lock import RootLock
 from recorder_node.dataset.writer import DatasetWriter, describe
+from recorder_node.encoding.codec_choice import choose_for
+from recorder_node.encoding.heap import use_one_heap
 from recorder_node.engine import Saved, Undone
-from recorder_node.heap import use_one_heap
 from recorder_node.recover import settle_unfinished
 from recorder_node.session import COMMANDS, FAULT, PUSH, Event
 from recorder_node.status_node import StatusPublisher

@@ -16,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder_node import journal, texts
-from recorder_node.camera_writer import frame_stats
 from recorder_node.contract.contract import Contract, Feature
-from recorder_node.depth_stats import DepthStats
+from recorder_node.encoding.camera_writer import frame_stats
+from recorder_node.encoding.depth_stats import DepthStats
+from recorder_node.encoding.images import ImageFile, decoded, whole_images
+from recorder_node.encoding.stats import PictureStats
+from recorder_node.encoding.video import copy_frames, frames_in, frames_of
 from recorder_node.errors import EmptyTakeError, RecorderError
 from recorder_node.fragments import whole_length
-from recorder_node.images import ImageFile, decoded, whole_images
 from recorder_node.sealed import Cameras, SealedTake, sealed
-from recorder_node.stats import PictureStats
 from recorder_node.take_folder import (
     ROWS,
     TEXTS,
@@ -31,7 +32,6 @@ from recorder_node.take_folder import (
     finished_file,
     read_header,
 )
-from recorder_node.video import copy_frames, frames_in, frames_of
 
 
 def restore(folder: Path, outcome: bool | None = None) -> tuple[SealedTake, Contract]:

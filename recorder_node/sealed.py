@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder_node.contract.contract import MARKED, Contract, Feature
-from recorder_node.images import ImageFile
-from recorder_node.stats import Stats, numeric_stats
+from recorder_node.encoding.images import ImageFile
+from recorder_node.encoding.stats import Stats, numeric_stats
 from recorder_node.take_folder import TakeHeader, read_header
 
 Column = NDArray[np.generic] | Sequence[str] | Sequence[bytes]

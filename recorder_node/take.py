@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from recorder_node import journal
-from recorder_node.camera_writer import CameraWriter
-from recorder_node.codecs import Codec
 from recorder_node.contract.contract import Contract, Feature
+from recorder_node.encoding.camera_writer import CameraWriter
+from recorder_node.encoding.codecs import Codec
+from recorder_node.encoding.images import ImageFile, ImageWriter
+from recorder_node.encoding.video import VideoEncoder, finish
 from recorder_node.errors import EncodeError, RecorderError
-from recorder_node.images import ImageFile, ImageWriter
 from recorder_node.journal import RowJournal, fsync_path
 from recorder_node.restore import restore
 from recorder_node.sealed import Cameras, sealed
@@ -29,7 +30,6 @@ from recorder_node.take_folder import ROWS, TEXTS, TakeHeader, camera_file, fini
 from recorder_node.take_folder import feature_table as feature_table
 from recorder_node.take_folder import leftovers as leftovers
 from recorder_node.texts import TextLog
-from recorder_node.video import VideoEncoder, finish
 
 
 class Take:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from recorder_node.append_file import AppendFile
+from recorder_node.encoding.append_file import AppendFile
 
 
 class TextLog:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from recorder_node.codecs import CODECS
 from recorder_node.conductor import Conductor
 from recorder_node.config import RecorderConfig
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
+from recorder_node.encoding.codecs import CODECS
 from recorder_node.publishers import Publisher
 from recorder_node.session import State
 from recorder_node.streams.buffer import Sample, StreamBuffer

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from pyarrow import feather
 
-from recorder_node.codecs import Codec
 from recorder_node.dataset import files, layout, schema, sidecars, splice
 from recorder_node.dataset.belongings import other_meta_files, own_files
 from recorder_node.dataset.check import Checker
@@ -28,8 +27,9 @@ from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.recode import codec_of, recode
 from recorder_node.dataset.records import Episode
 from recorder_node.dataset.writer import DatasetWriter, Description
+from recorder_node.encoding.codecs import Codec
+from recorder_node.encoding.stats import QUANTILES, Stats
 from recorder_node.errors import DatasetError
-from recorder_node.stats import QUANTILES, Stats
 
 
 @dataclasses.dataclass(frozen=True)

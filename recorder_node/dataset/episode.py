@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node import stats as statistics
 from recorder_node.dataset import layout, schema
-from recorder_node.stats import Stats
-from recorder_node.video import video_info
+from recorder_node.encoding import stats as statistics
+from recorder_node.encoding.stats import Stats
+from recorder_node.encoding.video import video_info
 
 
 @dataclasses.dataclass(frozen=True)

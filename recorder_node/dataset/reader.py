@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from recorder_node import stats as statistics
 from recorder_node.dataset import files, layout, tables
 from recorder_node.dataset.records import Episode as Episode
 from recorder_node.dataset.records import Span as Span
 from recorder_node.dataset.records import read_episodes, read_info, read_tasks
+from recorder_node.encoding import stats as statistics
+from recorder_node.encoding.stats import Stats
 from recorder_node.errors import DatasetError
-from recorder_node.stats import Stats
 
 
 class Dataset:

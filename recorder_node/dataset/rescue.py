@@ -30,8 +30,8 @@ from recorder_node.dataset.records import (
     v21_episodes,
     v30_episodes,
 )
+from recorder_node.encoding.stats import Stats
 from recorder_node.errors import DatasetError
-from recorder_node.stats import Stats
 
 
 class Wreck(Dataset):

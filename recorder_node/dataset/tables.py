@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recorder_node.dataset import files
+from recorder_node.encoding.stats import Stats
 from recorder_node.errors import DatasetError
-from recorder_node.stats import Stats
 
 STATS_PREFIX = 'stats/'
 

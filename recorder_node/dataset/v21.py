@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recorder_node import stats as statistics
 from recorder_node.dataset import layout, schema
 from recorder_node.dataset.belongings import own_files
 from recorder_node.dataset.episode import EpisodeData, describe_video, merged_tasks
 from recorder_node.dataset.publish import Commit
 from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.records import read_tasks
+from recorder_node.encoding import stats as statistics
 
 
 class StoreV21:

@@ -15,12 +15,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recorder_node import stats as statistics
 from recorder_node.dataset import files, layout, schema, tables
 from recorder_node.dataset.belongings import own_files
 from recorder_node.dataset.episode import EpisodeData, describe_video, merged_tasks
 from recorder_node.dataset.publish import Commit
 from recorder_node.dataset.reader import Dataset
+from recorder_node.encoding import stats as statistics
 from recorder_node.errors import DatasetError
 
 # A last file of data or meta/episodes is rewritten by every save until it is this large. Many

@@ -14,9 +14,9 @@ from pathlib import Path
 import av
 import pytest
 
-from recorder_node.background import be_nice, with_idle_threads
-from recorder_node.codec_choice import encoding_s, noisy_frames
-from recorder_node.codecs import CODECS, CPU_H264, DEPTH_CODEC, Codec, open_codec
+from recorder_node.encoding.background import be_nice, with_idle_threads
+from recorder_node.encoding.codec_choice import encoding_s, noisy_frames
+from recorder_node.encoding.codecs import CODECS, CPU_H264, DEPTH_CODEC, Codec, open_codec
 
 pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='threads share one priority')
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from recorder_node import codec_choice, codecs
-from recorder_node.codec_choice import check_depth, choose_codec, proof, sizes_of
-from recorder_node.codecs import CODECS, HARDWARE, Codec
+from recorder_node.encoding import codec_choice, codecs
+from recorder_node.encoding.codec_choice import check_depth, choose_codec, proof, sizes_of
+from recorder_node.encoding.codecs import CODECS, HARDWARE, Codec
+from recorder_node.encoding.video import VideoEncoder
 from recorder_node.errors import ContractError
-from recorder_node.video import VideoEncoder
 from so101_driver.common.errors import ConfigError
 from tests.conftest import small_contract, wait_until
 from tests.kinds import kinds_contract

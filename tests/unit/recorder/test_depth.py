@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder_node.codecs import CODECS
 from recorder_node.contract.contract import Feature
 from recorder_node.contract.contract_file import parse
 from recorder_node.contract.depth import LARGEST_CODE, DepthCoding
+from recorder_node.encoding.codecs import CODECS
+from recorder_node.encoding.images import ImageFile, ImageWriter, decoded
+from recorder_node.encoding.video import VideoEncoder, finish, frames_of, video_info
 from recorder_node.errors import StreamError
-from recorder_node.images import ImageFile, ImageWriter, decoded
 from recorder_node.streams.messages import Units, extractor
 from recorder_node.streams.pictures import Picture, depth_of
-from recorder_node.video import VideoEncoder, finish, frames_of, video_info
 
 HEIGHT, WIDTH = 48, 70
 

@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 import ctypes, sys, threading
-from recorder_node.heap import use_one_heap
+from recorder_node.encoding.heap import use_one_heap
 
 if 'one' in sys.argv:
     use_one_heap()

@@ -10,16 +10,16 @@ import cv2
 import numpy as np
 import pytest
 
-from recorder_node.camera_writer import CameraWriter
-from recorder_node.codecs import CODECS
 from recorder_node.contract.contract import Contract
 from recorder_node.contract.contract_file import parse
+from recorder_node.encoding.camera_writer import CameraWriter
+from recorder_node.encoding.codecs import CODECS
+from recorder_node.encoding.images import ImageFile, ImageWriter
+from recorder_node.encoding.video import VideoEncoder
 from recorder_node.errors import EncodeError, StreamError
-from recorder_node.images import ImageFile, ImageWriter
 from recorder_node.streams.coded_pictures import decoded
 from recorder_node.streams.messages import Extractor, Units, extractor
 from recorder_node.streams.pictures import ENCODINGS, Picture, check, depth_of, pixels
-from recorder_node.video import VideoEncoder
 
 
 def header(sec: int = 5, nanosec: int = 7, frame_id: str = '') -> Message:

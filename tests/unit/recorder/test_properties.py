@@ -19,8 +19,8 @@ from recorder_node.dataset.compose import compose, parts_of
 from recorder_node.dataset.episode import EpisodeData
 from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.writer import DatasetWriter, Description
+from recorder_node.encoding.stats import numeric_stats
 from recorder_node.errors import DatasetError
-from recorder_node.stats import numeric_stats
 from tests.conftest import small_contract
 from tests.small_datasets import problems, record
 

@@ -12,6 +12,7 @@ import pytest
 from recorder_node import engine
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
+from recorder_node.encoding.video import CODECS
 from recorder_node.engine import Engine, Saved, Settings
 from recorder_node.errors import RecorderError
 from recorder_node.recording import Recording, TakeError
@@ -20,7 +21,6 @@ from recorder_node.streams.buffer import Sample, StreamBuffer
 from recorder_node.streams.messages import NS
 from recorder_node.streams.sampler import Sampler
 from recorder_node.take import Take, leftovers
-from recorder_node.video import CODECS
 from tests.conftest import T0_NS, FakeClock, fill, picture, wait_until
 
 PERIOD_NS = NS // 30

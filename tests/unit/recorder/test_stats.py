@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from recorder_node.depth_stats import DepthStats
-from recorder_node.stats import QUANTILES, PictureStats, numeric_stats
+from recorder_node.encoding.depth_stats import DepthStats
+from recorder_node.encoding.stats import QUANTILES, PictureStats, numeric_stats
 
 
 @settings(deadline=None)

@@ -10,12 +10,12 @@ import av
 import numpy as np
 import pytest
 
+from recorder_node.encoding.spill import SpillQueue
+from recorder_node.encoding.stats import PictureStats, aggregate, numeric_stats
+from recorder_node.encoding.video import CODECS, VideoEncoder, finish, video_info
 from recorder_node.errors import EncodeError
 from recorder_node.fragments import whole_length
-from recorder_node.spill import SpillQueue
-from recorder_node.stats import PictureStats, aggregate, numeric_stats
 from recorder_node.streams.pictures import Picture
-from recorder_node.video import CODECS, VideoEncoder, finish, video_info
 from tests.conftest import picture, small_contract
 
 CAMERA = small_contract().cameras[0]

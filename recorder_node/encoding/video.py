@@ -16,14 +16,14 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node.camera_writer import CameraWriter
-from recorder_node.codecs import CODECS as CODECS
-from recorder_node.codecs import DEPTH_CODEC, GOP, open_codec
-from recorder_node.codecs import Codec as Codec
 from recorder_node.contract.contract import Feature
-from recorder_node.depth_stats import DepthStats
+from recorder_node.encoding.camera_writer import CameraWriter
+from recorder_node.encoding.codecs import CODECS as CODECS
+from recorder_node.encoding.codecs import DEPTH_CODEC, GOP, open_codec
+from recorder_node.encoding.codecs import Codec as Codec
+from recorder_node.encoding.depth_stats import DepthStats
+from recorder_node.encoding.stats import PictureStats
 from recorder_node.errors import EncodeError
-from recorder_node.stats import PictureStats
 from recorder_node.streams.pictures import Picture, depth_of, pixels
 
 _FRAGMENTED = {

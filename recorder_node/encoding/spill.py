@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from pathlib import Path
 
-from recorder_node.append_file import AppendFile
+from recorder_node.encoding.append_file import AppendFile
 from recorder_node.streams.pictures import Picture
 
 

@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node.append_file import AppendFile
-from recorder_node.camera_writer import CameraWriter
 from recorder_node.contract.contract import Feature
-from recorder_node.depth_stats import DepthStats
+from recorder_node.encoding.append_file import AppendFile
+from recorder_node.encoding.camera_writer import CameraWriter
+from recorder_node.encoding.depth_stats import DepthStats
+from recorder_node.encoding.stats import PictureStats
 from recorder_node.errors import EncodeError
-from recorder_node.stats import PictureStats
 from recorder_node.streams.pictures import Picture, depth_of, pixels
 
 _HEAD = struct.Struct('<II')

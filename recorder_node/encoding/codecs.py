@@ -15,7 +15,7 @@ from typing import Any
 
 import av
 
-from recorder_node.background import with_idle_threads
+from recorder_node.encoding.background import with_idle_threads
 
 # SVT-AV1 prints its settings to stderr unless told to report errors only.
 os.environ.setdefault('SVT_LOG', '1')

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node.stats import QUANTILES, Stats, Stillness, sampling_step
+from recorder_node.encoding.stats import QUANTILES, Stats, Stillness, sampling_step
 
 # Quantiles of metres come from a histogram over the leading bits of float32, which is as fine as
 # the value is small: 2^13 bins per octave, from 1 mm to 128 m.

@@ -19,7 +19,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node.codecs import (
+from recorder_node.contract.contract import Contract, Feature
+from recorder_node.encoding.codecs import (
     CODECS,
     CPU_H264,
     DEPTH_CODEC,
@@ -29,10 +30,9 @@ from recorder_node.codecs import (
     missing,
     open_codec,
 )
-from recorder_node.contract.contract import Contract, Feature
+from recorder_node.encoding.video import VideoEncoder, finish, frames_of
 from recorder_node.errors import ContractError, EncodeError
 from recorder_node.streams.pictures import Picture
-from recorder_node.video import VideoEncoder, finish, frames_of
 from so101_driver.common.errors import ConfigError
 
 Size = tuple[int, int]

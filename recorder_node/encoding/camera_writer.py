@@ -8,12 +8,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from recorder_node.background import be_nice
 from recorder_node.contract.contract import Feature
-from recorder_node.depth_stats import DepthStats
+from recorder_node.encoding.background import be_nice
+from recorder_node.encoding.depth_stats import DepthStats
+from recorder_node.encoding.spill import SpillQueue
+from recorder_node.encoding.stats import PictureStats, Stats
 from recorder_node.errors import EncodeError, StreamError
-from recorder_node.spill import SpillQueue
-from recorder_node.stats import PictureStats, Stats
 from recorder_node.streams.coded_pictures import decoded
 from recorder_node.streams.pictures import Picture
 
