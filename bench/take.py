@@ -19,10 +19,10 @@ import numpy as np
 from recorder_node.contract.contract import Contract
 from recorder_node.contract.contract_file import parse
 from recorder_node.encoding.codec_choice import choose_codec, noisy_frames, sizes_of
+from recorder_node.episode.take import Take
 from recorder_node.streams.buffer import Pick, Sample
 from recorder_node.streams.pictures import Picture
 from recorder_node.streams.sampler import Row, stream_keys
-from recorder_node.take import Take
 
 HEIGHT, WIDTH, FPS = 480, 640, 30
 _MB = 1e6

@@ -18,16 +18,16 @@ from recorder_node.contract.contract import Contract
 from recorder_node.dataset.consolidate import consolidate
 from recorder_node.dataset.writer import DatasetWriter
 from recorder_node.encoding.video import Codec
-from recorder_node.journal import Syncer
-from recorder_node.recording import Recording
-from recorder_node.row_builder import RowBuilder
-from recorder_node.sealed import marked
+from recorder_node.episode.journal import Syncer
+from recorder_node.episode.recording import Recording
+from recorder_node.episode.row_builder import RowBuilder
+from recorder_node.episode.sealed import marked
+from recorder_node.episode.take import SealedTake, Take
 from recorder_node.session import Action
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.clock_watch import Clock
 from recorder_node.streams.messages import NS
 from recorder_node.streams.sampler import Sampler
-from recorder_node.take import SealedTake, Take
 
 # Takes that may wait for the disk before a new one is refused.
 MAX_WAITING_TAKES = 2

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recorder_node import report as reports
 from recorder_node.config import RecorderConfig
 from recorder_node.dataset import layout
 from recorder_node.dataset.access import check_readable, writing
@@ -21,11 +20,12 @@ from recorder_node.dataset.compose import Options, compose
 from recorder_node.dataset.removed import set_aside
 from recorder_node.dataset.rescue import Wreck
 from recorder_node.dataset.writer import DatasetWriter, describe
+from recorder_node.episode import report as reports
+from recorder_node.episode.restore import restore
+from recorder_node.episode.take import leftovers
 from recorder_node.errors import DatasetError, EmptyTakeError
 from recorder_node.log import Log
-from recorder_node.restore import restore
 from recorder_node.streams.buffer import Counters
-from recorder_node.take import leftovers
 from so101_driver.common.errors import DriverError
 
 Tell = Callable[[str], object]

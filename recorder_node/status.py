@@ -31,9 +31,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from recorder_node.conductor import Conductor
+from recorder_node.episode.recording import Recording
+from recorder_node.episode.report import one_line, refusals_in_words
 from recorder_node.evaluation import summary
-from recorder_node.recording import Recording
-from recorder_node.report import one_line, refusals_in_words
 from recorder_node.session import State
 from recorder_node.streams.messages import NS
 

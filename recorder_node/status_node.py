@@ -13,7 +13,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from recorder_node.conductor import Conductor
-from recorder_node.report import one_line
+from recorder_node.episode.report import one_line
 from recorder_node.session import State
 from recorder_node.status import flatten, values_of
 

@@ -11,11 +11,11 @@ import numpy as np
 from recorder_node.contract.contract import Contract
 from recorder_node.contract.contract_file import parse
 from recorder_node.encoding.video import CODECS
+from recorder_node.episode.take import Take
 from recorder_node.streams.buffer import Sample, StreamBuffer
 from recorder_node.streams.messages import NS
 from recorder_node.streams.pictures import Picture
 from recorder_node.streams.sampler import Sampler, make_buffers
-from recorder_node.take import Take
 from tests.conftest import T0_NS, picture, wait_until
 
 HEIGHT, WIDTH = 48, 64

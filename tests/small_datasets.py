@@ -8,8 +8,8 @@ from recorder_node.contract.contract import Contract
 from recorder_node.dataset.check import Checker
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.encoding.video import CODECS, Codec
+from recorder_node.episode.take import SealedTake, Take
 from recorder_node.streams.sampler import Sampler, make_buffers
-from recorder_node.take import SealedTake, Take
 from tests.conftest import T0_NS, fill
 
 

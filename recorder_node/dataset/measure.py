@@ -9,9 +9,9 @@ from typing import Any
 from recorder_node.encoding.images import decoded
 from recorder_node.encoding.stats import Stats
 from recorder_node.encoding.video import frames_of
+from recorder_node.episode.restore import measured
+from recorder_node.episode.take_folder import described_feature
 from recorder_node.errors import DatasetError, EncodeError, StreamError
-from recorder_node.restore import measured
-from recorder_node.take_folder import described_feature
 
 
 def measure(source: Path | Sequence[bytes], name: str, entry: Mapping[str, Any]) -> Stats:

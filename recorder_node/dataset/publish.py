@@ -24,8 +24,8 @@ import pyarrow as pa
 from recorder_node.dataset import layout, steps
 from recorder_node.dataset.steps import Step
 from recorder_node.dataset.tables import write_groups
+from recorder_node.episode.journal import fsync_path
 from recorder_node.errors import DatasetError
-from recorder_node.journal import fsync_path
 
 _FORMAT = 2
 NOTE = 'note.txt'

@@ -11,8 +11,8 @@ import av
 from recorder_node.dataset import files
 from recorder_node.encoding.codecs import Codec
 from recorder_node.encoding.video import VideoEncoder, finish, frames_of
+from recorder_node.episode.take_folder import described_feature
 from recorder_node.streams.pictures import Picture
-from recorder_node.take_folder import described_feature
 
 
 def codec_of(path: Path) -> str:

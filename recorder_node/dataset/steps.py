@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from recorder_node.dataset import layout
+from recorder_node.episode.journal import fsync_path
 from recorder_node.errors import DatasetError
-from recorder_node.journal import fsync_path
 
 
 class Step(NamedTuple):

@@ -17,8 +17,8 @@ from recorder_node.dataset.belongings import other_meta_files, own_files
 from recorder_node.dataset.compose import compose, parts_of
 from recorder_node.dataset.publish import Commit, is_pending, link_or_copy
 from recorder_node.dataset.reader import Dataset
+from recorder_node.episode.journal import fsync_path
 from recorder_node.errors import DatasetError
-from recorder_node.journal import fsync_path
 
 _EDITED = 'edited'
 _MIB = 2**20

@@ -19,8 +19,8 @@ from recorder_node.dataset.publish import Commit, complete, is_pending
 from recorder_node.dataset.records import read_info
 from recorder_node.dataset.v21 import StoreV21
 from recorder_node.dataset.v30 import StoreV30
+from recorder_node.episode.take import SealedTake, feature_table
 from recorder_node.errors import DatasetError
-from recorder_node.take import SealedTake, feature_table
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recorder_node.dataset.check import Checker
-from recorder_node.take import leftovers
+from recorder_node.episode.take import leftovers
 from tests.conftest import wait_until
 from tests.launch.session import Launch, launched, steady_wait
 

@@ -14,7 +14,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from recorder_node.dataset.check import Checker
-from recorder_node.take import leftovers
+from recorder_node.episode.take import leftovers
 from tests.conftest import wait_until
 
 

@@ -13,10 +13,10 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from recorder_node.dataset.check import Checker
+from recorder_node.episode.take import leftovers
 from recorder_node.session import Decision
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.messages import NS
-from recorder_node.take import leftovers
 from tests.conftest import wait_until
 from tests.lab import CONTRACT
 

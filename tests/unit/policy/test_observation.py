@@ -13,11 +13,11 @@ from recorder_node.contract.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.encoding.images import decoded
 from recorder_node.encoding.video import CODECS
+from recorder_node.episode.take import Take
 from recorder_node.streams.buffer import Sample, StreamBuffer
 from recorder_node.streams.messages import NS
 from recorder_node.streams.pictures import Picture
 from recorder_node.streams.sampler import Sampler, grid_ns
-from recorder_node.take import Take
 from tests.conftest import T0_NS, fill, picture
 
 

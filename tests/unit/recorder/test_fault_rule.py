@@ -10,9 +10,9 @@ import pytest
 
 from recorder_node.conductor import EXIT_FAULTS, EXIT_NO_STREAMS
 from recorder_node.contract.contract import Contract
+from recorder_node.episode.take import leftovers
 from recorder_node.session import State
 from recorder_node.streams.buffer import StreamBuffer
-from recorder_node.take import leftovers
 from tests.conftest import wait_until
 from tests.unit.recorder.test_conductor import Bench
 

@@ -14,13 +14,13 @@ from recorder_node.contract.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.encoding.video import CODECS
 from recorder_node.engine import Engine, Saved, Settings
+from recorder_node.episode.recording import Recording, TakeError
+from recorder_node.episode.take import Take, leftovers
 from recorder_node.errors import RecorderError
-from recorder_node.recording import Recording, TakeError
 from recorder_node.session import Action
 from recorder_node.streams.buffer import Sample, StreamBuffer
 from recorder_node.streams.messages import NS
 from recorder_node.streams.sampler import Sampler
-from recorder_node.take import Take, leftovers
 from tests.conftest import T0_NS, FakeClock, fill, picture, wait_until
 
 PERIOD_NS = NS // 30

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recorder_node import report as reports
 from recorder_node.contract.contract import Contract
 from recorder_node.encoding.images import decoded
 from recorder_node.encoding.video import frames_of
+from recorder_node.episode import report as reports
+from recorder_node.episode.restore import restore
+from recorder_node.episode.sealed import SealedTake
+from recorder_node.episode.take import feature_table
 from recorder_node.errors import RecorderError
-from recorder_node.restore import restore
-from recorder_node.sealed import SealedTake
 from recorder_node.streams.buffer import Counters
 from recorder_node.streams.sampler import Sampler, make_buffers
-from recorder_node.take import feature_table
 from tests.conftest import T0_NS
 from tests.kinds import (
     COLOUR,

@@ -18,14 +18,14 @@ from recorder_node.contract.contract import Contract
 from recorder_node.encoding import append_file, camera_writer
 from recorder_node.encoding.append_file import AppendFile
 from recorder_node.encoding.video import CODECS, VideoEncoder
+from recorder_node.episode.recording import Recording, TakeError
+from recorder_node.episode.restore import restore
+from recorder_node.episode.take import Take
 from recorder_node.errors import EncodeError, RecorderError
-from recorder_node.recording import Recording, TakeError
-from recorder_node.restore import restore
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.messages import NS
 from recorder_node.streams.pictures import Picture
 from recorder_node.streams.sampler import Sampler, make_buffers
-from recorder_node.take import Take
 from tests.conftest import T0_NS, fill, picture, small_contract, wait_until
 from tests.kinds import fill_kinds, kinds_contract
 

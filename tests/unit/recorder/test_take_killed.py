@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder_node.restore import restore
+from recorder_node.episode.restore import restore
 from tests.conftest import REPOSITORY
 from tests.unit.recorder.test_take import check
 

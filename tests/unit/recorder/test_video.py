@@ -13,8 +13,8 @@ import pytest
 from recorder_node.encoding.spill import SpillQueue
 from recorder_node.encoding.stats import PictureStats, aggregate, numeric_stats
 from recorder_node.encoding.video import CODECS, VideoEncoder, finish, video_info
+from recorder_node.episode.fragments import whole_length
 from recorder_node.errors import EncodeError
-from recorder_node.fragments import whole_length
 from recorder_node.streams.pictures import Picture
 from tests.conftest import picture, small_contract
 

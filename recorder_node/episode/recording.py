@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from recorder_node import report as reports
+from recorder_node.episode import report as reports
+from recorder_node.episode.take import SealedTake, Take
 from recorder_node.errors import RecorderError
 from recorder_node.streams.buffer import Counters, Pick, StreamBuffer
 from recorder_node.streams.freshness import why_nothing
 from recorder_node.streams.messages import NS
 from recorder_node.streams.sampler import Row, Sampler, grid_ns
-from recorder_node.take import SealedTake, Take
 
 # The rows of an ended take are built this long after their time at the latest, whatever the clock
 # of the stamps does: simulated time may be slow or stand still.

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from recorder_node.recording import Recording, TakeError
+from recorder_node.episode.recording import Recording, TakeError
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.clock_watch import Clock, ClockWatch, Now
 from recorder_node.streams.messages import NS

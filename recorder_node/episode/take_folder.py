@@ -10,8 +10,8 @@ from typing import Any
 
 from recorder_node.contract.contract import Contract, Feature
 from recorder_node.contract.depth import DepthCoding
+from recorder_node.episode.journal import fsync_path
 from recorder_node.errors import RecorderError
-from recorder_node.journal import fsync_path
 
 HEADER = 'take.json'
 ROWS = 'rows.bin'

@@ -13,23 +13,23 @@ from pathlib import Path
 
 import numpy as np
 
-from recorder_node import journal
 from recorder_node.contract.contract import Contract, Feature
 from recorder_node.encoding.camera_writer import CameraWriter
 from recorder_node.encoding.codecs import Codec
 from recorder_node.encoding.images import ImageFile, ImageWriter
 from recorder_node.encoding.video import VideoEncoder, finish
+from recorder_node.episode import journal
+from recorder_node.episode.journal import RowJournal, fsync_path
+from recorder_node.episode.restore import restore
+from recorder_node.episode.sealed import Cameras, sealed
+from recorder_node.episode.sealed import SealedTake as SealedTake
+from recorder_node.episode.take_folder import HEADER as HEADER
+from recorder_node.episode.take_folder import ROWS, TEXTS, TakeHeader, camera_file, finished_file
+from recorder_node.episode.take_folder import feature_table as feature_table
+from recorder_node.episode.take_folder import leftovers as leftovers
+from recorder_node.episode.texts import TextLog
 from recorder_node.errors import EncodeError, RecorderError
-from recorder_node.journal import RowJournal, fsync_path
-from recorder_node.restore import restore
-from recorder_node.sealed import Cameras, sealed
-from recorder_node.sealed import SealedTake as SealedTake
 from recorder_node.streams.sampler import Row, stream_keys
-from recorder_node.take_folder import HEADER as HEADER
-from recorder_node.take_folder import ROWS, TEXTS, TakeHeader, camera_file, finished_file
-from recorder_node.take_folder import feature_table as feature_table
-from recorder_node.take_folder import leftovers as leftovers
-from recorder_node.texts import TextLog
 
 
 class Take:

@@ -15,23 +15,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node import journal, texts
 from recorder_node.contract.contract import Contract, Feature
 from recorder_node.encoding.camera_writer import frame_stats
 from recorder_node.encoding.depth_stats import DepthStats
 from recorder_node.encoding.images import ImageFile, decoded, whole_images
 from recorder_node.encoding.stats import PictureStats
 from recorder_node.encoding.video import copy_frames, frames_in, frames_of
-from recorder_node.errors import EmptyTakeError, RecorderError
-from recorder_node.fragments import whole_length
-from recorder_node.sealed import Cameras, SealedTake, sealed
-from recorder_node.take_folder import (
+from recorder_node.episode import journal, texts
+from recorder_node.episode.fragments import whole_length
+from recorder_node.episode.sealed import Cameras, SealedTake, sealed
+from recorder_node.episode.take_folder import (
     ROWS,
     TEXTS,
     camera_file,
     finished_file,
     read_header,
 )
+from recorder_node.errors import EmptyTakeError, RecorderError
 
 
 def restore(folder: Path, outcome: bool | None = None) -> tuple[SealedTake, Contract]:

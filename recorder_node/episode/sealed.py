@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recorder_node.contract.contract import MARKED, Contract, Feature
 from recorder_node.encoding.images import ImageFile
 from recorder_node.encoding.stats import Stats, numeric_stats
-from recorder_node.take_folder import TakeHeader, read_header
+from recorder_node.episode.take_folder import TakeHeader, read_header
 
 Column = NDArray[np.generic] | Sequence[str] | Sequence[bytes]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder_node.sealed import SealedTake
+from recorder_node.episode.sealed import SealedTake
 from recorder_node.streams.buffer import Counters
 from recorder_node.streams.freshness import counted
 from recorder_node.streams.messages import NS
