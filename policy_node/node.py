@@ -28,8 +28,8 @@ from policy_node.source_node import SourceChooser
 from recorder_node.clock_node import RosClock
 from recorder_node.contract import contract_file
 from recorder_node.contract.contract import Contract, Source
-from recorder_node.gate import Gate
-from recorder_node.session import FAULT, State
+from recorder_node.session.gate import Gate
+from recorder_node.session.machine import FAULT, State
 from recorder_node.status_node import LATCHED
 from recorder_node.streams.messages import load_units
 from recorder_node.streams.sampler import make_buffers

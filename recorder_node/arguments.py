@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from recorder_node.config import RecorderConfig
+from recorder_node.session.config import RecorderConfig
 from so101_driver.arm.arm_config import FollowerConfig, LeaderConfig
 from so101_driver.arm.units import MODES
 from so101_driver.common.parameters import Parameter, param, table

@@ -21,11 +21,11 @@ from recorder_node.arguments import (
     unknown_arguments,
 )
 from recorder_node.camera_plan import camera_nodes
-from recorder_node.config import RecorderConfig
 from recorder_node.contract import contract_file
 from recorder_node.contract.contract import Contract
 from recorder_node.node_plan import NodePlan, Problems, absolute, values_of
 from recorder_node.recording_checks import check_recording, root_problems, unfilled_fields
+from recorder_node.session.config import RecorderConfig
 from so101_driver.arm import calibration
 from so101_driver.arm.arm_config import FollowerConfig, LeaderConfig
 from so101_driver.common.parameters import TRUE_WORDS, Parameter, build, table

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recorder_node.config import RecorderConfig
 from recorder_node.dataset import layout
 from recorder_node.dataset.access import check_readable, writing
 from recorder_node.dataset.check import check_source
@@ -25,6 +24,7 @@ from recorder_node.episode.restore import restore
 from recorder_node.episode.take import leftovers
 from recorder_node.errors import DatasetError, EmptyTakeError
 from recorder_node.log import Log
+from recorder_node.session.config import RecorderConfig
 from recorder_node.streams.buffer import Counters
 from so101_driver.common.errors import DriverError
 

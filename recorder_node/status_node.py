@@ -12,10 +12,10 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from recorder_node.conductor import Conductor
 from recorder_node.episode.report import one_line
-from recorder_node.session import State
-from recorder_node.status import flatten, values_of
+from recorder_node.session.conductor import Conductor
+from recorder_node.session.machine import State
+from recorder_node.session.status import flatten, values_of
 
 LATCHED = QoSProfile(
     depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL

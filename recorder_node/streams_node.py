@@ -11,7 +11,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from recorder_node.contract.contract import IMAGE_TYPES, Contract
-from recorder_node.publishers import Publisher
+from recorder_node.session.publishers import Publisher
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.intake import Intake
 from recorder_node.streams.messages import Units, extractor

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from recorder_node.conductor import Conductor
-from recorder_node.config import RecorderConfig
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.encoding.codecs import CODECS
+from recorder_node.session.conductor import Conductor
+from recorder_node.session.config import RecorderConfig
+from recorder_node.session.surroundings import Surroundings
 from recorder_node.streams.buffer import Sample
 from recorder_node.streams.messages import NS
 from recorder_node.streams.sampler import make_buffers
-from recorder_node.surroundings import Surroundings
 from tests.conftest import picture, small_contract
 from tests.session_bench import FakeGraph
 

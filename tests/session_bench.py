@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from recorder_node.conductor import Conductor
-from recorder_node.config import RecorderConfig
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.encoding.codecs import CODECS
-from recorder_node.publishers import Publisher
-from recorder_node.session import State
+from recorder_node.session.conductor import Conductor
+from recorder_node.session.config import RecorderConfig
+from recorder_node.session.machine import State
+from recorder_node.session.publishers import Publisher
+from recorder_node.session.surroundings import Surroundings
 from recorder_node.streams.buffer import Sample, StreamBuffer
 from recorder_node.streams.messages import NS
-from recorder_node.surroundings import Surroundings
 from tests.conftest import FakeClock, picture, wait_until
 
 

@@ -13,7 +13,7 @@ from rclpy.node import Node
 
 from recorder_node.contract.contract_file import parse
 from recorder_node.dataset.check import Checker
-from recorder_node.session import Event, State
+from recorder_node.session.machine import Event, State
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.freshness import counted as in_words
 from recorder_node.streams.intake import Intake

@@ -14,7 +14,7 @@ from std_srvs.srv import Trigger
 
 from recorder_node.dataset.check import Checker
 from recorder_node.episode.take import leftovers
-from recorder_node.session import Decision
+from recorder_node.session.machine import Decision
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.messages import NS
 from tests.conftest import wait_until

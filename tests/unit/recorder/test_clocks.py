@@ -11,7 +11,7 @@ import pytest
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset.check import Checker
 from recorder_node.episode.take import leftovers
-from recorder_node.session import Event, State
+from recorder_node.session.machine import Event, State
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.messages import NS
 from tests.conftest import FakeClock, wait_until

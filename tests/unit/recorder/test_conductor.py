@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from recorder_node.conductor import EXIT_NO_STREAMS, EXIT_NOT_SAVED
-from recorder_node.config import RecorderConfig
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset.check import Checker
 from recorder_node.encoding.video import VideoEncoder
 from recorder_node.episode.take import leftovers
-from recorder_node.finishing import EXIT_NOT_PUSHED
 from recorder_node.hub.pusher import DONE, FAILED, RUNNING, PushState
-from recorder_node.session import Event, State
-from recorder_node.status import flatten, values_of
+from recorder_node.session.conductor import EXIT_NO_STREAMS, EXIT_NOT_SAVED
+from recorder_node.session.config import RecorderConfig
+from recorder_node.session.finishing import EXIT_NOT_PUSHED
+from recorder_node.session.machine import Event, State
+from recorder_node.session.status import flatten, values_of
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.messages import NS
 from tests.conftest import wait_until

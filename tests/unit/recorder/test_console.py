@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder_node.console import ESCAPE_WAIT_S, Keys, command_for, status_line
-from recorder_node.session import Event
+from recorder_node.session.console import ESCAPE_WAIT_S, Keys, command_for, status_line
+from recorder_node.session.machine import Event
 
 
 @pytest.mark.parametrize(

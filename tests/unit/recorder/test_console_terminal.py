@@ -27,7 +27,7 @@ if job == 0:
     os.setpgid(0, 0)
     signal.signal(signal.SIGTTOU, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    from recorder_node.console_terminal import KeyTerminal
+    from recorder_node.session.console_terminal import KeyTerminal
     try:
         with KeyTerminal(os.open('/dev/tty', os.O_RDWR)) as keys:
             print('up', os.getpid(), flush=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder_node.evaluation import summary, wilson
+from recorder_node.session.evaluation import summary, wilson
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from recorder_node.conductor import EXIT_FAULTS, EXIT_NO_STREAMS
 from recorder_node.contract.contract import Contract
 from recorder_node.episode.take import leftovers
-from recorder_node.session import State
+from recorder_node.session.conductor import EXIT_FAULTS, EXIT_NO_STREAMS
+from recorder_node.session.machine import State
 from recorder_node.streams.buffer import StreamBuffer
 from tests.conftest import wait_until
 from tests.unit.recorder.test_conductor import Bench

@@ -11,8 +11,8 @@ import pytest
 from recorder_node.contract.contract import Contract, Source
 from recorder_node.contract.contract_file import parse
 from recorder_node.errors import ContractError
-from recorder_node.publishers import UNKNOWN_NODE, Publisher, mixed, wrong_type
-from recorder_node.session import Event, State
+from recorder_node.session.machine import Event, State
+from recorder_node.session.publishers import UNKNOWN_NODE, Publisher, mixed, wrong_type
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.messages import NS
 from tests.session_bench import Bench

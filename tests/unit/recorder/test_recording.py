@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recorder_node import engine
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.encoding.video import CODECS
-from recorder_node.engine import Engine, Saved, Settings
 from recorder_node.episode.recording import Recording, TakeError
 from recorder_node.episode.take import Take, leftovers
 from recorder_node.errors import RecorderError
-from recorder_node.session import Action
+from recorder_node.session import engine
+from recorder_node.session.engine import Engine, Saved, Settings
+from recorder_node.session.machine import Action
 from recorder_node.streams.buffer import Sample, StreamBuffer
 from recorder_node.streams.messages import NS
 from recorder_node.streams.sampler import Sampler

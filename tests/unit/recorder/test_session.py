@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recorder_node.session import Action, Event, Session, State
+from recorder_node.session.machine import Action, Event, Session, State
 
 A, E, S = Action, Event, State
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recorder_node.session import State
-from recorder_node.voice import Voice, find_program
+from recorder_node.session.machine import State
+from recorder_node.session.voice import Voice, find_program
 from tests.conftest import wait_until
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recorder_node.dataset import layout
 from recorder_node.encoding.codecs import CODECS
-from recorder_node.fault_rule import RULES
+from recorder_node.session.fault_rule import RULES
 from so101_driver.common.parameters import param
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from recorder_node.log import Log
-from recorder_node.publishers import Graph
+from recorder_node.session.publishers import Graph
 from recorder_node.streams.clock_watch import Clock
 
 

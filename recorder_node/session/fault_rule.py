@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recorder_node.session import Event
+from recorder_node.session.machine import Event
 
 WAIT, SAVE, DISCARD, FINISH = 'wait', 'save', 'discard', 'finish'
 RULES = (WAIT, SAVE, DISCARD, FINISH)

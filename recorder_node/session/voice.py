@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 
 from recorder_node.log import Log
-from recorder_node.session import State
+from recorder_node.session.machine import State
 
 # speech-dispatcher, as LeRobot on Linux; espeak; macOS.
 _PROGRAMS = (('spd-say', '--wait'), ('espeak-ng',), ('espeak',), ('say',))

@@ -30,11 +30,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from recorder_node.conductor import Conductor
 from recorder_node.episode.recording import Recording
 from recorder_node.episode.report import one_line, refusals_in_words
-from recorder_node.evaluation import summary
-from recorder_node.session import State
+from recorder_node.session.conductor import Conductor
+from recorder_node.session.evaluation import summary
+from recorder_node.session.machine import State
 from recorder_node.streams.messages import NS
 
 SCHEMA = '1'

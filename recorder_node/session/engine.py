@@ -23,7 +23,7 @@ from recorder_node.episode.recording import Recording
 from recorder_node.episode.row_builder import RowBuilder
 from recorder_node.episode.sealed import marked
 from recorder_node.episode.take import SealedTake, Take
-from recorder_node.session import Action
+from recorder_node.session.machine import Action
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.clock_watch import Clock
 from recorder_node.streams.messages import NS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from recorder_node.publishers import Graph, described, mixed, wrong_type
+from recorder_node.session.publishers import Graph, described, mixed, wrong_type
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.clock_watch import Clock
 from recorder_node.streams.freshness import why_not_fresh

@@ -11,23 +11,23 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from recorder_node.config import RecorderConfig
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset import layout
 from recorder_node.dataset.writer import DatasetWriter
 from recorder_node.encoding.codecs import Codec
-from recorder_node.engine import MAX_WAITING_TAKES, Engine, Saved, Settings
 from recorder_node.episode import report as reports
 from recorder_node.episode.recording import Recording
-from recorder_node.evaluation import summary
-from recorder_node.fault_rule import FaultRule
-from recorder_node.finishing import Finishing
-from recorder_node.gate import Gate
 from recorder_node.hub.pusher import FAILED, Pusher, PushState
-from recorder_node.session import Action, Decision, Event, Session, State
+from recorder_node.session.config import RecorderConfig
+from recorder_node.session.engine import MAX_WAITING_TAKES, Engine, Saved, Settings
+from recorder_node.session.evaluation import summary
+from recorder_node.session.fault_rule import FaultRule
+from recorder_node.session.finishing import Finishing
+from recorder_node.session.gate import Gate
+from recorder_node.session.machine import Action, Decision, Event, Session, State
+from recorder_node.session.surroundings import Surroundings
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.messages import NS
-from recorder_node.surroundings import Surroundings
 
 EXIT_NO_STREAMS = 3
 EXIT_NOT_SAVED = 1

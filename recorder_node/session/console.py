@@ -11,7 +11,7 @@ import codecs
 import re
 from collections.abc import Mapping
 
-from recorder_node.session import PUSH, Event, State
+from recorder_node.session.machine import PUSH, Event, State
 
 HELP = (
     'keys: -> or n save / next   <- or r discard, record again   s start   Esc or q finish\r\n'
