@@ -10,6 +10,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from recorder_node.cli.recover import settle_unfinished
 from recorder_node.clock_node import RosClock
 from recorder_node.contract import contract_file
 from recorder_node.dataset import layout
@@ -19,7 +20,6 @@ from recorder_node.encoding.codec_choice import choose_for
 from recorder_node.encoding.heap import use_one_heap
 from recorder_node.episode import report as reports
 from recorder_node.episode.take import leftovers
-from recorder_node.recover import settle_unfinished
 from recorder_node.session.conductor import Conductor
 from recorder_node.session.config import RecorderConfig
 from recorder_node.session.engine import Saved, Undone

@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
+from recorder_node.cli.recover import main as recover
 from recorder_node.dataset import layout
 from recorder_node.dataset.reader import Dataset
 from recorder_node.episode.take import leftovers
-from recorder_node.recover import main as recover
 from tests.conftest import REPOSITORY
 from tests.readable import check_readable
 from tests.small_datasets import problems

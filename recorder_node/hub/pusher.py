@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import recorder_node
-from recorder_node import push
+from recorder_node.cli import push
 from recorder_node.hub.snapshot import discard
 
 IDLE, RUNNING, DONE, FAILED = 'idle', 'running', 'done', 'failed'

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
+from recorder_node.cli.push import split_tags
 from recorder_node.hub.pusher import DONE, RUNNING, Pusher
 from recorder_node.log import Log
-from recorder_node.push import split_tags
 from recorder_node.session.config import RecorderConfig
 from recorder_node.session.engine import Engine
 from recorder_node.streams.messages import NS

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from recorder_node.cli.push import command, main
 from recorder_node.dataset import layout
 from recorder_node.hub.pusher import DONE, FAILED, IDLE, RUNNING, Pusher, PushState
-from recorder_node.push import command, main
 from tests.conftest import REPOSITORY, wait_until
 from tests.hub_server import Fault, HubServer
 from tests.hub_uploads import NAME, assert_same, local_files, repository
@@ -19,7 +19,7 @@ from tests.hub_uploads import NAME, assert_same, local_files, repository
 
 def start_command(root: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, '-m', 'recorder_node.push', str(root), '--repo-id', NAME],
+        [sys.executable, '-m', 'recorder_node.cli.push', str(root), '--repo-id', NAME],
         cwd=REPOSITORY,
         stderr=subprocess.PIPE,
         text=True,

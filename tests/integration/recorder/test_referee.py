@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from recorder_node.cli.edit import main as edit
 from recorder_node.dataset import layout
 from recorder_node.dataset.consolidate import consolidate
 from recorder_node.dataset.writer import DatasetWriter, describe
-from recorder_node.edit import main as edit
 from tests.conftest import REPOSITORY, small_contract
 from tests.killing import killed_at_each_rename
 from tests.kinds import kinds_contract, live_take

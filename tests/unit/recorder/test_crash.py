@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from recorder_node.cli.edit import main as edit_main
+from recorder_node.cli.recover import main as recover
 from recorder_node.dataset import layout
 from recorder_node.dataset.files import count_frames
 from recorder_node.dataset.publish import complete, is_pending
 from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.swap import edit
 from recorder_node.dataset.writer import DatasetWriter, describe
-from recorder_node.edit import main as edit_main
 from recorder_node.errors import DatasetError
-from recorder_node.recover import main as recover
 from tests.conftest import small_contract
 from tests.killing import check, kill_once, killed_at_each_rename, moments
 from tests.readable import check_readable

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from recorder_node.cli.edit import main as edit
+from recorder_node.cli.recover import main as recover
+from recorder_node.cli.validate import main as validate
 from recorder_node.dataset.compose import Part
 from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.rescue import Wreck
 from recorder_node.dataset.writer import DatasetWriter, Description
-from recorder_node.edit import main as edit
 from recorder_node.errors import DatasetError
-from recorder_node.recover import main as recover
-from recorder_node.validate import main as validate
 from so101_driver.common.errors import DriverError
 from tests.damage import DAMAGES, DAMAGES_V30, copy, data_file, jitter, own_things
 from tests.small_datasets import contents, problems

@@ -9,14 +9,14 @@ import av
 import numpy as np
 import pytest
 
+from recorder_node.cli.edit import episodes as numbers
+from recorder_node.cli.edit import main as edit
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset import compose, layout, splice
 from recorder_node.dataset.consolidate import consolidate
 from recorder_node.dataset.lock import RootLock
 from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.sidecars import reports
-from recorder_node.edit import episodes as numbers
-from recorder_node.edit import main as edit
 from recorder_node.errors import DatasetError, EncodeError
 from tests.conftest import small_contract
 from tests.small_datasets import problems, record

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from recorder_node.cli.edit import main as edit
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset import layout
 from recorder_node.dataset.check import Checker
 from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.recode import codec_of
-from recorder_node.edit import main as edit
 from recorder_node.encoding.codecs import CODECS
 from tests.damage import change_column, copy
 from tests.small_datasets import contents, problems, record

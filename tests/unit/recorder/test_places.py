@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
+from recorder_node.cli.edit import main as edit
+from recorder_node.cli.recover import main as recover
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset import layout, publish, steps
 from recorder_node.dataset.lock import RootLock, is_locked
 from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.removed import removed
 from recorder_node.dataset.writer import DatasetWriter, describe
-from recorder_node.edit import main as edit
 from recorder_node.errors import DatasetError
-from recorder_node.recover import main as recover
 from tests.conftest import small_contract
 from tests.damage import copy
 from tests.small_datasets import contents, problems, record, sealed

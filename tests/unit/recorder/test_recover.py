@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from recorder_node.cli.recover import main as recover
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset.check import Checker
 from recorder_node.dataset.lock import RootLock
 from recorder_node.encoding.video import CODECS
 from recorder_node.episode.take import Take, leftovers
 from recorder_node.errors import DatasetError
-from recorder_node.recover import main as recover
 from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.sampler import Sampler
 from tests.conftest import T0_NS, fill, small_contract, wait_until

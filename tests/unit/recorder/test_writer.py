@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
+from recorder_node.cli.validate import main as validate
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset import layout, v30
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.errors import DatasetError
-from recorder_node.validate import main as validate
 from so101_driver.common.errors import ConfigError
 from tests.conftest import T0_NS, small_contract
 from tests.small_datasets import problems, record, sealed
