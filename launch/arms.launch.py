@@ -1,7 +1,7 @@
 """One leader and one follower in a namespace, without recording; to be included, also twice."""
 
-from recorder_node.arms_plan import pair_arguments, plan_pair
-from recorder_node.launching import describe_launch
+from recorder_node.bringup.arms_plan import pair_arguments, plan_pair
+from recorder_node.bringup.launching import describe_launch
 
 
 def generate_launch_description():

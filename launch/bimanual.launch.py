@@ -1,7 +1,7 @@
 """Two leaders and two followers, in the namespaces left and right, without recording."""
 
-from recorder_node.arms_plan import bimanual_arguments, plan_bimanual
-from recorder_node.launching import describe_launch
+from recorder_node.bringup.arms_plan import bimanual_arguments, plan_bimanual
+from recorder_node.bringup.launching import describe_launch
 
 
 def generate_launch_description():

@@ -1,7 +1,7 @@
 """Teleoperate two SO-101 with two leaders and record the takes as one LeRobot dataset."""
 
-from recorder_node.arms_plan import bimanual_record_arguments, plan_bimanual_record
-from recorder_node.launching import describe_launch
+from recorder_node.bringup.arms_plan import bimanual_record_arguments, plan_bimanual_record
+from recorder_node.bringup.launching import describe_launch
 
 
 def generate_launch_description():

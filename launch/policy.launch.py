@@ -2,7 +2,7 @@
 
 from policy_node.arguments import table_of_policy
 from policy_node.eval_plan import plan_policy
-from recorder_node.launching import describe_launch
+from recorder_node.bringup.launching import describe_launch
 
 
 def generate_launch_description():

@@ -1,8 +1,8 @@
 """Teleoperate an SO-101 with its leader arm and record the takes as a LeRobot dataset."""
 
-from recorder_node.arguments import table_of_arguments
-from recorder_node.launching import describe_launch
-from recorder_node.preflight import plan
+from recorder_node.bringup.arguments import table_of_arguments
+from recorder_node.bringup.launching import describe_launch
+from recorder_node.bringup.preflight import plan
 
 
 def generate_launch_description():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from policy_node.config import PolicyConfig
-from recorder_node.arguments import table_of_arguments
+from recorder_node.bringup.arguments import table_of_arguments
 from so101_driver.common.parameters import Parameter, param, table
 
 # Parameters that the launch file sets itself, or that make no sense in an evaluation.

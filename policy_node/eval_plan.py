@@ -16,8 +16,8 @@ from policy_node.description import Description, describe, locate
 from policy_node.errors import PolicyError
 from policy_node.matching import mismatches
 from policy_node.policies import POLICIES
-from recorder_node.node_plan import NodePlan, values_of
-from recorder_node.planner import Planner
+from recorder_node.bringup.node_plan import NodePlan, values_of
+from recorder_node.bringup.planner import Planner
 from so101_driver.common.parameters import TRUE_WORDS
 
 COMMANDS = '/policy/joint_commands'

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recorder_node.arguments import default_text
-from recorder_node.arms_plan import (
+from recorder_node.bringup.arguments import default_text
+from recorder_node.bringup.arms_plan import (
     bimanual_arguments,
     bimanual_record_arguments,
     pair_arguments,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from recorder_node.arguments import LaunchConfig
-from recorder_node.camera_plan import camera_nodes
+from recorder_node.bringup.arguments import LaunchConfig
+from recorder_node.bringup.camera_plan import camera_nodes
+from recorder_node.bringup.node_plan import NodePlan, Problems
 from recorder_node.contract.contract_file import load
-from recorder_node.node_plan import NodePlan, Problems
 from so101_driver.common.parameters import build
 from tests.conftest import REPOSITORY
 from tests.unit.driver.test_camera_info import written

@@ -9,8 +9,8 @@ import pytest
 from policy_node.arguments import table_of_evaluation, table_of_policy
 from policy_node.config import PolicyConfig
 from policy_node.eval_plan import plan, plan_policy
-from recorder_node.arguments import default_text
-from recorder_node.node_plan import NodePlan
+from recorder_node.bringup.arguments import default_text
+from recorder_node.bringup.node_plan import NodePlan
 from so101_driver.common.errors import ConfigError
 from tests.conftest import REPOSITORY
 from tests.unit.policy.conftest import SMALL, configure, write_random_act

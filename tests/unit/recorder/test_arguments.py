@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from recorder_node.arguments import Text, table_of_arguments, unknown_arguments
+from recorder_node.bringup.arguments import Text, table_of_arguments, unknown_arguments
 
 
 @pytest.mark.parametrize('text', ['08', 'y', '1e5', 'N', '', 'true', 'me/cube', "it's 5"])

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from recorder_node.arguments import table_of_arguments
-from recorder_node.arms_plan import pair_arguments
-from recorder_node.given_arguments import from_file, further_arguments, prepared
+from recorder_node.bringup.arguments import table_of_arguments
+from recorder_node.bringup.arms_plan import pair_arguments
+from recorder_node.bringup.given_arguments import from_file, further_arguments, prepared
 
 KNOWN = {**table_of_arguments(), **further_arguments(table_of_arguments())}
 NOW = datetime.datetime(2026, 11, 25, 7, 5, 9)

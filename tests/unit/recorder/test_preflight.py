@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recorder_node.arguments import default_text, table_of_arguments
-from recorder_node.preflight import NodePlan, plan
+from recorder_node.bringup.arguments import default_text, table_of_arguments
+from recorder_node.bringup.preflight import NodePlan, plan
 from recorder_node.session.config import RecorderConfig
 from so101_driver.common.errors import ConfigError
 from tests.conftest import REPOSITORY

@@ -13,18 +13,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from recorder_node.arguments import (
+from recorder_node.bringup.arguments import (
     ARM_ARGUMENTS,
     FOLLOWER_ARGUMENTS,
     LEADER_ARGUMENTS,
     LaunchConfig,
     unknown_arguments,
 )
-from recorder_node.camera_plan import camera_nodes
+from recorder_node.bringup.camera_plan import camera_nodes
+from recorder_node.bringup.node_plan import NodePlan, Problems, absolute, values_of
+from recorder_node.bringup.recording_checks import check_recording, root_problems, unfilled_fields
 from recorder_node.contract import contract_file
 from recorder_node.contract.contract import Contract
-from recorder_node.node_plan import NodePlan, Problems, absolute, values_of
-from recorder_node.recording_checks import check_recording, root_problems, unfilled_fields
 from recorder_node.session.config import RecorderConfig
 from so101_driver.arm import calibration
 from so101_driver.arm.arm_config import FollowerConfig, LeaderConfig

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from recorder_node.arguments import table_of_arguments
-from recorder_node.node_plan import NodePlan as NodePlan
-from recorder_node.planner import Planner
+from recorder_node.bringup.arguments import table_of_arguments
+from recorder_node.bringup.node_plan import NodePlan as NodePlan
+from recorder_node.bringup.planner import Planner
 
 
 def plan(given: Mapping[str, str], share: Path, top_level: bool = True) -> list[NodePlan]:

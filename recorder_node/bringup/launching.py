@@ -22,9 +22,14 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
-from recorder_node.arguments import Text, default_text
-from recorder_node.given_arguments import CONFIG_PATH, from_file, further_arguments, prepared
-from recorder_node.node_plan import NodePlan
+from recorder_node.bringup.arguments import Text, default_text
+from recorder_node.bringup.given_arguments import (
+    CONFIG_PATH,
+    from_file,
+    further_arguments,
+    prepared,
+)
+from recorder_node.bringup.node_plan import NodePlan
 from so101_driver.common.errors import ConfigError
 from so101_driver.common.parameters import Parameter
 

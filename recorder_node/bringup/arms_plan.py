@@ -10,15 +10,15 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from recorder_node.arguments import (
+from recorder_node.bringup.arguments import (
     ARM_ARGUMENTS,
     FOLLOWER_ARGUMENTS,
     LEADER_ARGUMENTS,
     table_of_arguments,
     unknown_arguments,
 )
-from recorder_node.node_plan import NodePlan, Problems
-from recorder_node.planner import Planner
+from recorder_node.bringup.node_plan import NodePlan, Problems
+from recorder_node.bringup.planner import Planner
 from so101_driver.common.errors import ConfigError
 from so101_driver.common.parameters import Parameter, Spec
 

@@ -8,9 +8,9 @@ from typing import Any
 import av
 import yaml
 
-from recorder_node.arguments import LaunchConfig
+from recorder_node.bringup.arguments import LaunchConfig
+from recorder_node.bringup.node_plan import NodePlan, Problems, absolute, values_of
 from recorder_node.contract.contract import Contract
-from recorder_node.node_plan import NodePlan, Problems, absolute, values_of
 from recorder_node.session.config import RecorderConfig
 from so101_driver.cameras import faults, intrinsics
 from so101_driver.cameras.config import DEVICE, FILE, SCENE, SIMULATED, CameraConfig

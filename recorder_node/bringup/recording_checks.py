@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from recorder_node.bringup.node_plan import NodePlan, Problems
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset import layout
 from recorder_node.dataset.writer import describe, resume_problems
 from recorder_node.encoding.codec_choice import check_depth, choose_for
-from recorder_node.node_plan import NodePlan, Problems
 from recorder_node.session.config import RecorderConfig
 from recorder_node.streams.messages import load_units
 from so101_driver.common.parameters import TRUE_WORDS
