@@ -25,15 +25,15 @@ from policy_node.observation import ObservationError, Observer
 from policy_node.replay import make_guard
 from policy_node.runner import Runner, Settings
 from policy_node.source_node import SourceChooser
-from recorder_node.clock_node import RosClock
 from recorder_node.contract import contract_file
 from recorder_node.contract.contract import Contract, Source
+from recorder_node.ros.clock_node import RosClock
+from recorder_node.ros.status_node import LATCHED
+from recorder_node.ros.streams_node import StreamSubscriptions
 from recorder_node.session.gate import Gate
 from recorder_node.session.machine import FAULT, State
-from recorder_node.status_node import LATCHED
 from recorder_node.streams.messages import load_units
 from recorder_node.streams.sampler import make_buffers
-from recorder_node.streams_node import StreamSubscriptions
 from so101_driver.arm import calibration, units
 from so101_driver.ros.base_node import Stop, create_steady_timer, declare, run
 from so101_driver.ros.data_node import DataListener

@@ -7,9 +7,9 @@ from so101_driver.executables import start
 
 def recorder() -> int:
     """Record."""
-    return start('recorder_node.node')
+    return start('recorder_node.ros.node')
 
 
 def console() -> int:
     """Show the status and take keys."""
-    return start('recorder_node.console_node')
+    return start('recorder_node.ros.console_node')

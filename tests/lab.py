@@ -18,8 +18,8 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import Trigger
 
-from recorder_node.node import RecorderNode
-from recorder_node.status_node import LATCHED
+from recorder_node.ros.node import RecorderNode
+from recorder_node.ros.status_node import LATCHED
 from so101_driver.ros.base_node import Stop
 from tests.conftest import wait_until
 

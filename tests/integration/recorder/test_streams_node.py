@@ -11,7 +11,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-from recorder_node.streams_node import AdaptiveSubscription
+from recorder_node.ros.streams_node import AdaptiveSubscription
 from so101_driver.ros.base_node import Stop
 from so101_driver.ros.data_node import DataListener
 from tests.conftest import wait_until

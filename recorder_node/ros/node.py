@@ -11,7 +11,6 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from recorder_node.cli.recover import settle_unfinished
-from recorder_node.clock_node import RosClock
 from recorder_node.contract import contract_file
 from recorder_node.dataset import layout
 from recorder_node.dataset.lock import RootLock
@@ -20,16 +19,17 @@ from recorder_node.encoding.codec_choice import choose_for
 from recorder_node.encoding.heap import use_one_heap
 from recorder_node.episode import report as reports
 from recorder_node.episode.take import leftovers
+from recorder_node.ros.clock_node import RosClock
+from recorder_node.ros.status_node import StatusPublisher
+from recorder_node.ros.streams_node import AdaptiveSubscription, StreamSubscriptions
 from recorder_node.session.conductor import Conductor
 from recorder_node.session.config import RecorderConfig
 from recorder_node.session.engine import Saved, Undone
 from recorder_node.session.machine import COMMANDS, FAULT, PUSH, Event
 from recorder_node.session.surroundings import Surroundings
 from recorder_node.session.voice import make_voice
-from recorder_node.status_node import StatusPublisher
 from recorder_node.streams.messages import load_units
 from recorder_node.streams.sampler import make_buffers
-from recorder_node.streams_node import AdaptiveSubscription, StreamSubscriptions
 from so101_driver.common.errors import DriverError
 from so101_driver.ros.base_node import Stop, create_steady_timer, declare, run
 from so101_driver.ros.data_node import DataListener

@@ -16,10 +16,10 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
+from recorder_node.ros.status_node import LATCHED
 from recorder_node.session.console import HELP, Keys, command_for, status_line
 from recorder_node.session.console_terminal import KeyTerminal
 from recorder_node.session.machine import COMMANDS, PUSH
-from recorder_node.status_node import LATCHED
 from so101_driver.ros.base_node import Stop, run
 
 _RECORDER = '/recorder'
