@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from policy_node.checkpoint.tensor_file import TensorFile
 from policy_node.diffusion.policy import DiffusionPolicy
 from policy_node.policies import load_policy
 from policy_node.policy import Options
 from policy_node.selector import ActionSelector
-from policy_node.tensor_file import TensorFile
 
 ATOL = RTOL = 1e-3
 _MASK = 2**64 - 1

@@ -13,8 +13,8 @@ import torch
 from bench.policy_fixtures import write_safetensors
 from policy_node.act.config import read_config
 from policy_node.act.network import ActNetwork
-from policy_node.description import describe
-from policy_node.features import ACTION_KEY, STATE_KEY
+from policy_node.checkpoint.description import describe
+from policy_node.checkpoint.features import ACTION_KEY, STATE_KEY
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 

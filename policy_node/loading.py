@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from policy_node.checkpoint.features import VISUAL, Feature
+from policy_node.checkpoint.matching import mismatches
 from policy_node.config import RTC, PolicyConfig
 from policy_node.errors import CheckpointError
-from policy_node.features import VISUAL, Feature
-from policy_node.matching import mismatches
 from policy_node.policies import load_policy
 from policy_node.policy import Ahead, Observation, Options, Policy, PolicyInfo, warm_up
 from recorder_node.contract.contract import Contract

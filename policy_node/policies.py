@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 from pathlib import Path
 
-from policy_node.description import CONFIG, describe, locate
+from policy_node.checkpoint.description import CONFIG, describe, locate
 from policy_node.errors import CheckpointError, UnsupportedPolicyError
 from policy_node.policy import OVERRIDES, Options, Policy
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from policy_node.features import VISUAL, Feature
+from policy_node.checkpoint.features import VISUAL, Feature
 
 if TYPE_CHECKING:
     from torch import Tensor

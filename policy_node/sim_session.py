@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from policy_node.description import Description
+from policy_node.checkpoint.description import Description
 
 _PREFIX = 'observation.images.'
 _NEAR_THE_HAND = ('wrist', 'gripper', 'hand')

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from policy_node.checkpoint import Checkpoint
+from policy_node.checkpoint.checkpoint import Checkpoint
+from policy_node.checkpoint.features import VISUAL, Feature
+from policy_node.checkpoint.tensors import as_floats, as_tensor
 from policy_node.device import choose_device, choose_precision
 from policy_node.errors import InferenceError
-from policy_node.features import VISUAL, Feature
 from policy_node.policy import Ahead, Observation, Options, PolicyInfo
-from policy_node.tensors import as_floats, as_tensor
 
 Frame = Mapping[str, Tensor]
 

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from policy_node.act.config import read_config
 from policy_node.act.network import ActNetwork
-from policy_node.checkpoint import Checkpoint, open_checkpoint
-from policy_node.description import Description
-from policy_node.features import ENV_KEY, STATE_KEY
+from policy_node.checkpoint.checkpoint import Checkpoint, open_checkpoint
+from policy_node.checkpoint.description import Description
+from policy_node.checkpoint.features import ENV_KEY, STATE_KEY
+from policy_node.checkpoint.weights import load_weights
 from policy_node.policy import Options
 from policy_node.torch_policy import Frame, Steps, TorchPolicy
-from policy_node.weights import load_weights
 
 _PREFIX = 'model.'
 # Training only.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from policy_node.description import CONFIG, Description
+from policy_node.checkpoint.description import CONFIG, Description
+from policy_node.checkpoint.features import ENV_KEY, STATE_KEY
+from policy_node.checkpoint.fields import Fields
 from policy_node.errors import CheckpointError
-from policy_node.features import ENV_KEY, STATE_KEY
-from policy_node.fields import Fields
 from policy_node.resnet import LAYOUTS
 
 _DEFAULTS: dict[str, Any] = {

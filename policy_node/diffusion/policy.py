@@ -8,17 +8,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from policy_node.checkpoint import Checkpoint, open_checkpoint
-from policy_node.description import Description
+from policy_node.checkpoint.checkpoint import Checkpoint, open_checkpoint
+from policy_node.checkpoint.description import Description
+from policy_node.checkpoint.features import ENV_KEY, STATE_KEY
+from policy_node.checkpoint.weights import load_weights
 from policy_node.diffusion.config import DiffusionConfig, read_config
 from policy_node.diffusion.schedule import Schedule
 from policy_node.diffusion.unet import UNet
 from policy_node.diffusion.vision import RgbEncoder
-from policy_node.features import ENV_KEY, STATE_KEY
 from policy_node.policy import Options
 from policy_node.resnet import ResNet
 from policy_node.torch_policy import Frame, Steps, TorchPolicy
-from policy_node.weights import load_weights
 
 _PREFIX = 'diffusion.'
 # LeRobot's backbone is a sequence: its parts have numbers for names.

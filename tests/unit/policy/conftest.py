@@ -14,9 +14,9 @@ import torch
 
 from bench.policy_fixtures import materialize, write_safetensors
 from bench.random_act import write_random_act
+from policy_node.checkpoint.tensor_file import TensorFile
 from policy_node.policies import load_policy
 from policy_node.policy import Options, Policy
-from policy_node.tensor_file import TensorFile
 from tests.conftest import REPOSITORY
 
 FIXTURES = REPOSITORY / 'tests' / 'data' / 'policy'

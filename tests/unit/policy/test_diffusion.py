@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from policy_node.description import describe
+from policy_node.checkpoint.description import describe
 from policy_node.diffusion.config import NoiseConfig, read_config
 from policy_node.diffusion.schedule import Schedule
 from policy_node.errors import CheckpointError

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from policy_node import hub
+from policy_node.checkpoint import hub
 from policy_node.errors import PolicyError
 from tests.unit.policy.conftest import load
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from policy_node import hub
-from policy_node.description import describe, locate
+from policy_node.checkpoint import hub
+from policy_node.checkpoint.description import describe, locate
+from policy_node.checkpoint.inspection import problems
 from policy_node.errors import PolicyError
 from policy_node.eval_plan import _description
-from policy_node.inspection import problems
 from tests.conftest import REPOSITORY
 
 PRE, POST = 'policy_preprocessor.json', 'policy_postprocessor.json'
@@ -87,7 +87,7 @@ def test_adapters_are_weights_to_lerobot(new: Path) -> None:
 def test_looking_needs_no_torch(new: Path) -> None:
     code = (
         'import sys; sys.modules["torch"] = None; from pathlib import Path;'
-        'from policy_node.description import describe; from policy_node.inspection import problems;'
+        'from policy_node.checkpoint.description import describe; from policy_node.checkpoint.inspection import problems;'
         'print(problems(describe(Path(sys.argv[1])), False))'
     )
     done = subprocess.run(

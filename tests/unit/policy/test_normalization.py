@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy_node.normalization import EPS, STATISTICS, make_scaling
+from policy_node.checkpoint.normalization import EPS, STATISTICS, make_scaling
 
 numbers = st.floats(-1000, 1000, width=32)
 spans = st.floats(2**-10, 1000, width=32)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from policy_node.checkpoint.features import Feature
 from policy_node.errors import PolicyError
-from policy_node.features import Feature
 from policy_node.guard import Guard
 from policy_node.observation import Moment, ObservationError
 from policy_node.policy import PolicyInfo

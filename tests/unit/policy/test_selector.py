@@ -12,8 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policy_node.checkpoint.features import Feature
 from policy_node.ensemble import TemporalEnsembler
-from policy_node.features import Feature
 from policy_node.policy import Observation, PolicyInfo
 from policy_node.selector import ActionSelector
 

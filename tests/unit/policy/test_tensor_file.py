@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.policy_fixtures import write_safetensors
+from policy_node.checkpoint.tensor_file import TensorFile
 from policy_node.errors import CheckpointError
-from policy_node.tensor_file import TensorFile
 
 LIMIT = 2**20
 

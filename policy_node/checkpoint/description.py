@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from policy_node import hub
-from policy_node.errors import CheckpointError, PolicyError
-from policy_node.features import (
+from policy_node.checkpoint import hub
+from policy_node.checkpoint.features import (
     ACTION_KEY,
     ENV_KEY,
     STATE_KEY,
@@ -20,6 +19,7 @@ from policy_node.features import (
     of_kind,
     parse_features,
 )
+from policy_node.errors import CheckpointError, PolicyError
 from so101_driver.common.unreadable import is_lfs_pointer, why_unreadable
 
 CONFIG = 'config.json'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from policy_node.description import (
+from policy_node.checkpoint.description import (
     CONFIG,
     LARGEST_WEIGHTS,
     PREPROCESSOR,
@@ -13,10 +13,10 @@ from policy_node.description import (
     Description,
     pickles,
 )
+from policy_node.checkpoint.features import ACTION, ACTION_KEY, VISUAL
+from policy_node.checkpoint.processing import Processing, from_pipelines, from_weights
+from policy_node.checkpoint.tensor_file import TensorFile
 from policy_node.errors import CheckpointError, UnsupportedPolicyError
-from policy_node.features import ACTION, ACTION_KEY, VISUAL
-from policy_node.processing import Processing, from_pipelines, from_weights
-from policy_node.tensor_file import TensorFile
 
 _OLD_GROUPS = ('normalize_inputs.', 'unnormalize_outputs.')
 

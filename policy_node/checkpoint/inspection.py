@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from policy_node.description import (
+from policy_node.checkpoint.description import (
     LARGEST_STATISTICS,
     LARGEST_WEIGHTS,
     POSTPROCESSOR,
@@ -16,8 +16,8 @@ from policy_node.description import (
     pickles,
     read_json,
 )
+from policy_node.checkpoint.tensor_header import read_entries
 from policy_node.errors import CheckpointError
-from policy_node.tensor_header import read_entries
 
 _INDEX = f'{WEIGHTS}.index.json'
 _ADAPTER = 'adapter_model.safetensors'

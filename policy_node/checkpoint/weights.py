@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from policy_node.checkpoint.tensor_file import TensorFile
 from policy_node.errors import CheckpointError
-from policy_node.tensor_file import TensorFile
 
 _MOST_NAMED = 20
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from policy_node.checkpoint.tensor_header import read_entries, words
 from policy_node.errors import CheckpointError
-from policy_node.tensor_header import read_entries, words
 
 _DTYPES = {
     'F64': torch.float64,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policy_node.features import ACTION_KEY, VISUAL, Feature
+from policy_node.checkpoint.features import ACTION_KEY, VISUAL, Feature
 from recorder_node.contract.contract import Contract
 from recorder_node.contract.contract import Feature as ContractFeature
 

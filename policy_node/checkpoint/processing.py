@@ -14,16 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from policy_node.description import (
+from policy_node.checkpoint.description import (
     LARGEST_STATISTICS,
     POSTPROCESSOR,
     PREPROCESSOR,
     read_json,
 )
+from policy_node.checkpoint.features import ACTION_KEY, VISUAL, Feature, parse_features
+from policy_node.checkpoint.normalization import EPS, OLD_MODES, STATISTICS, Scaling, make_scaling
+from policy_node.checkpoint.tensor_file import TensorFile
 from policy_node.errors import CheckpointError
-from policy_node.features import ACTION_KEY, VISUAL, Feature, parse_features
-from policy_node.normalization import EPS, OLD_MODES, STATISTICS, Scaling, make_scaling
-from policy_node.tensor_file import TensorFile
 
 _NORMALIZE, _UNNORMALIZE = 'normalizer_processor', 'unnormalizer_processor'
 _RENAME, _DEVICE = 'rename_observations_processor', 'device_processor'
