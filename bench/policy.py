@@ -28,8 +28,8 @@ import torch
 from bench.policy_fixtures import ATOL, compare, is_fixture, materialize
 from bench.random_act import write_random_act
 from policy_node.errors import PolicyError
-from policy_node.policies import load_policy
-from policy_node.policy import Observation, Options, Policy, warm_up
+from policy_node.networks.policies import load_policy
+from policy_node.networks.policy import Observation, Options, Policy, warm_up
 from policy_node.selector import ActionSelector
 
 SIZE = (480, 640)

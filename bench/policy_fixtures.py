@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policy_node.checkpoint.tensor_file import TensorFile
-from policy_node.diffusion.policy import DiffusionPolicy
-from policy_node.policies import load_policy
-from policy_node.policy import Options
+from policy_node.networks.diffusion.policy import DiffusionPolicy
+from policy_node.networks.policies import load_policy
+from policy_node.networks.policy import Options
 from policy_node.selector import ActionSelector
 
 ATOL = RTOL = 1e-3

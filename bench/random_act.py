@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from bench.policy_fixtures import write_safetensors
-from policy_node.act.config import read_config
-from policy_node.act.network import ActNetwork
 from policy_node.checkpoint.description import describe
 from policy_node.checkpoint.features import ACTION_KEY, STATE_KEY
+from policy_node.networks.act.config import read_config
+from policy_node.networks.act.network import ActNetwork
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 

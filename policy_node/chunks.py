@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policy_node.ensemble import TemporalEnsembler, Weights
-from policy_node.policy import Ahead, PolicyInfo
+from policy_node.networks.policy import Ahead, PolicyInfo
 
 Actions = NDArray[np.float32]
 

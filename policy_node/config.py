@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from policy_node.policy import OVERRIDES
+from policy_node.networks.policy import OVERRIDES
 from so101_driver.common.parameters import param
 
 LEROBOT, PREFETCH, RTC = 'lerobot', 'prefetch', 'rtc'

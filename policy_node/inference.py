@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from policy_node.policy import Ahead, Observation, Policy
+from policy_node.networks.policy import Ahead, Observation, Policy
 
 
 class Answer(NamedTuple):

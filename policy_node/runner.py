@@ -20,8 +20,8 @@ from policy_node.errors import PolicyError
 from policy_node.guard import Guard
 from policy_node.inference import Answer, Inference
 from policy_node.latency import LatencyLog
+from policy_node.networks.policy import Observation, Policy
 from policy_node.observation import Moment, ObservationError
-from policy_node.policy import Observation, Policy
 from recorder_node.streams.messages import NS
 
 Action = NDArray[np.float32]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from policy_node.ensemble import TemporalEnsembler
-from policy_node.policy import Observation, Policy
+from policy_node.networks.policy import Observation, Policy
 
 
 class ActionSelector:

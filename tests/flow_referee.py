@@ -26,8 +26,8 @@ from lerobot.processor.converters import (
 )
 from modeling_tinyflow import TinyflowPolicy
 
-from policy_node.policies import load_policy
-from policy_node.policy import Ahead, Options
+from policy_node.networks.policies import load_policy
+from policy_node.networks.policy import Ahead, Options
 
 JOINTS = 3
 HORIZON, DELAY, USED = 8, 3, 5

@@ -15,8 +15,8 @@ import torch
 from bench.policy_fixtures import materialize, write_safetensors
 from bench.random_act import write_random_act
 from policy_node.checkpoint.tensor_file import TensorFile
-from policy_node.policies import load_policy
-from policy_node.policy import Options, Policy
+from policy_node.networks.policies import load_policy
+from policy_node.networks.policy import Options, Policy
 from tests.conftest import REPOSITORY
 
 FIXTURES = REPOSITORY / 'tests' / 'data' / 'policy'

@@ -308,8 +308,8 @@ def test_overrides(old: Path) -> None:
 
 
 def test_devices_and_precisions(old: Path) -> None:
-    from policy_node.policies import load_policy
-    from policy_node.policy import Options
+    from policy_node.networks.policies import load_policy
+    from policy_node.networks.policy import Options
 
     for options, words in (
         (Options(device='tpu'), '"tpu" is not one of'),
@@ -325,7 +325,7 @@ def test_torch_is_missing(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, 'torch', None)
-    monkeypatch.delitem(sys.modules, 'policy_node.act.policy', raising=False)
-    for name in [name for name in sys.modules if name.startswith('policy_node.act')]:
+    monkeypatch.delitem(sys.modules, 'policy_node.networks.act.policy', raising=False)
+    for name in [name for name in sys.modules if name.startswith('policy_node.networks.act')]:
         monkeypatch.delitem(sys.modules, name)
     assert 'policies need torch' in refusal(old)

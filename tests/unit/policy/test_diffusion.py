@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from policy_node.checkpoint.description import describe
-from policy_node.diffusion.config import NoiseConfig, read_config
-from policy_node.diffusion.schedule import Schedule
 from policy_node.errors import CheckpointError
+from policy_node.networks.diffusion.config import NoiseConfig, read_config
+from policy_node.networks.diffusion.schedule import Schedule
 from tests.unit.policy.conftest import FIXTURES, configure, load, observation
 
 NAME = 'diffusion_v04_resize_bn'

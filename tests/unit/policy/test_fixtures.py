@@ -13,7 +13,7 @@ import pytest
 
 from bench import policy as bench
 from bench.policy_fixtures import compare, is_fixture, materialize
-from policy_node.policy import Options
+from policy_node.networks.policy import Options
 from tests.unit.policy.conftest import FIXTURES
 
 NAMES = sorted(path.name for path in FIXTURES.iterdir() if is_fixture(path))

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from policy_node.errors import CheckpointError, InferenceError, UnsupportedPolicyError
-from policy_node.policy import Ahead
+from policy_node.networks.policy import Ahead
 from tests.unit.policy.conftest import configure, load, observation
 
 

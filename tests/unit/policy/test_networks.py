@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from bench.random_act import write_random_act
-from policy_node.act.network import position_table
 from policy_node.errors import InferenceError
-from policy_node.linear import product
-from policy_node.policy import warm_up, zero_observation
-from policy_node.resnet import LAYOUTS, FrozenNorm, ResNet
+from policy_node.networks.act.network import position_table
+from policy_node.networks.linear import product
+from policy_node.networks.policy import warm_up, zero_observation
+from policy_node.networks.resnet import LAYOUTS, FrozenNorm, ResNet
 from tests.unit.policy.conftest import SMALL, configure, edit, load, observation
 
 

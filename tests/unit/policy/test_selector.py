@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from policy_node.checkpoint.features import Feature
 from policy_node.ensemble import TemporalEnsembler
-from policy_node.policy import Observation, PolicyInfo
+from policy_node.networks.policy import Observation, PolicyInfo
 from policy_node.selector import ActionSelector
 
 CHUNK = 6

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from policy_node.checkpoint.description import Description
 from policy_node.checkpoint.tensors import as_floats, as_tensor
-from policy_node.device import choose_device, choose_precision
 from policy_node.errors import CheckpointError, InferenceError, UnsupportedPolicyError
-from policy_node.policy import Ahead, Observation, Options, PolicyInfo
+from policy_node.networks.device import choose_device, choose_precision
+from policy_node.networks.policy import Ahead, Observation, Options, PolicyInfo
 
 # The extra of the pip package that a type needs besides LeRobot itself.
 _EXTRAS = {

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from policy_node.checkpoint.description import CONFIG, describe, locate
 from policy_node.errors import CheckpointError, UnsupportedPolicyError
-from policy_node.policy import OVERRIDES, Options, Policy
+from policy_node.networks.policy import OVERRIDES, Options, Policy
 
 # LeRobot's name of the type -> module and loader; a loader takes a description and options.
 POLICIES = {
-    'act': 'policy_node.act.policy:load',
-    'diffusion': 'policy_node.diffusion.policy:load',
+    'act': 'policy_node.networks.act.policy:load',
+    'diffusion': 'policy_node.networks.diffusion.policy:load',
 }
-OTHERS = 'policy_node.lerobot_policy:load'
+OTHERS = 'policy_node.networks.lerobot_policy:load'
 
 
 def load_policy(path: str | Path, options: Options | None = None) -> Policy:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from policy_node.diffusion.config import LAST_GROUPS, DiffusionConfig
+from policy_node.networks.diffusion.config import LAST_GROUPS, DiffusionConfig
 
 
 class ConvBlock(nn.Module):

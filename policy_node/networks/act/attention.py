@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from policy_node.act.config import ActConfig
-from policy_node.linear import Linear, product
+from policy_node.networks.act.config import ActConfig
+from policy_node.networks.linear import Linear, product
 
 
 class Attention(nn.Module):

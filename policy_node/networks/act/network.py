@@ -10,9 +10,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from policy_node.act.attention import DecoderLayer, EncoderLayer
-from policy_node.act.config import ActConfig
-from policy_node.resnet import FrozenNorm, ResNet
+from policy_node.networks.act.attention import DecoderLayer, EncoderLayer
+from policy_node.networks.act.config import ActConfig
+from policy_node.networks.resnet import FrozenNorm, ResNet
 
 
 class _Layers(nn.Module):

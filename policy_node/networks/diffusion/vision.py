@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from policy_node.diffusion.config import DiffusionConfig
-from policy_node.resnet import FrozenNorm, ResNet, group_norm
+from policy_node.networks.diffusion.config import DiffusionConfig
+from policy_node.networks.resnet import FrozenNorm, ResNet, group_norm
 
 
 class SpatialSoftmax(nn.Module):

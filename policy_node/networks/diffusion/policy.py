@@ -12,13 +12,13 @@ from policy_node.checkpoint.checkpoint import Checkpoint, open_checkpoint
 from policy_node.checkpoint.description import Description
 from policy_node.checkpoint.features import ENV_KEY, STATE_KEY
 from policy_node.checkpoint.weights import load_weights
-from policy_node.diffusion.config import DiffusionConfig, read_config
-from policy_node.diffusion.schedule import Schedule
-from policy_node.diffusion.unet import UNet
-from policy_node.diffusion.vision import RgbEncoder
-from policy_node.policy import Options
-from policy_node.resnet import ResNet
-from policy_node.torch_policy import Frame, Steps, TorchPolicy
+from policy_node.networks.diffusion.config import DiffusionConfig, read_config
+from policy_node.networks.diffusion.schedule import Schedule
+from policy_node.networks.diffusion.unet import UNet
+from policy_node.networks.diffusion.vision import RgbEncoder
+from policy_node.networks.policy import Options
+from policy_node.networks.resnet import ResNet
+from policy_node.networks.torch_policy import Frame, Steps, TorchPolicy
 
 _PREFIX = 'diffusion.'
 # LeRobot's backbone is a sequence: its parts have numbers for names.

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from policy_node.act.config import read_config
-from policy_node.act.network import ActNetwork
 from policy_node.checkpoint.checkpoint import Checkpoint, open_checkpoint
 from policy_node.checkpoint.description import Description
 from policy_node.checkpoint.features import ENV_KEY, STATE_KEY
 from policy_node.checkpoint.weights import load_weights
-from policy_node.policy import Options
-from policy_node.torch_policy import Frame, Steps, TorchPolicy
+from policy_node.networks.act.config import read_config
+from policy_node.networks.act.network import ActNetwork
+from policy_node.networks.policy import Options
+from policy_node.networks.torch_policy import Frame, Steps, TorchPolicy
 
 _PREFIX = 'model.'
 # Training only.

@@ -9,7 +9,7 @@ from policy_node.checkpoint.description import CONFIG, Description
 from policy_node.checkpoint.features import ENV_KEY, STATE_KEY
 from policy_node.checkpoint.fields import Fields
 from policy_node.errors import CheckpointError
-from policy_node.resnet import LAYOUTS
+from policy_node.networks.resnet import LAYOUTS
 
 _DEFAULTS: dict[str, Any] = {
     'n_obs_steps': 2,

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from policy_node.diffusion.config import NoiseConfig
+from policy_node.networks.diffusion.config import NoiseConfig
 
 # DDPM's smallest variance, which keeps its root finite.
 _SMALLEST_VARIANCE = 1e-20

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from policy_node.checkpoint.checkpoint import Checkpoint
 from policy_node.checkpoint.features import VISUAL, Feature
 from policy_node.checkpoint.tensors import as_floats, as_tensor
-from policy_node.device import choose_device, choose_precision
 from policy_node.errors import InferenceError
-from policy_node.policy import Ahead, Observation, Options, PolicyInfo
+from policy_node.networks.device import choose_device, choose_precision
+from policy_node.networks.policy import Ahead, Observation, Options, PolicyInfo
 
 Frame = Mapping[str, Tensor]
 
