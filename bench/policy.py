@@ -30,7 +30,7 @@ from bench.random_act import write_random_act
 from policy_node.errors import PolicyError
 from policy_node.networks.policies import load_policy
 from policy_node.networks.policy import Observation, Options, Policy, warm_up
-from policy_node.selector import ActionSelector
+from policy_node.runtime.selector import ActionSelector
 
 SIZE = (480, 640)
 CAMERAS = ('observation.images.front', 'observation.images.wrist')

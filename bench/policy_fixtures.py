@@ -22,7 +22,7 @@ from policy_node.checkpoint.tensor_file import TensorFile
 from policy_node.networks.diffusion.policy import DiffusionPolicy
 from policy_node.networks.policies import load_policy
 from policy_node.networks.policy import Options
-from policy_node.selector import ActionSelector
+from policy_node.runtime.selector import ActionSelector
 
 ATOL = RTOL = 1e-3
 _MASK = 2**64 - 1

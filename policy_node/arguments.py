@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from policy_node.config import PolicyConfig
+from policy_node.runtime.config import PolicyConfig
 from recorder_node.bringup.arguments import table_of_arguments
 from so101_driver.common.parameters import Parameter, param, table
 

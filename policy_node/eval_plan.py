@@ -14,9 +14,9 @@ from policy_node.arguments import EvaluationConfig, table_of_evaluation, table_o
 from policy_node.checkpoint import inspection
 from policy_node.checkpoint.description import Description, describe, locate
 from policy_node.checkpoint.matching import mismatches
-from policy_node.config import PolicyConfig, parse_renames
 from policy_node.errors import PolicyError
 from policy_node.networks.policies import POLICIES
+from policy_node.runtime.config import PolicyConfig, parse_renames
 from recorder_node.bringup.node_plan import NodePlan, values_of
 from recorder_node.bringup.planner import Planner
 from so101_driver.common.parameters import TRUE_WORDS

@@ -17,13 +17,13 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from policy_node.config import LEROBOT, PolicyConfig
 from policy_node.errors import CheckpointError, PolicyError
-from policy_node.latency import LatencyLog
-from policy_node.loading import load
-from policy_node.observation import ObservationError, Observer
 from policy_node.replay import make_guard
-from policy_node.runner import Runner, Settings
+from policy_node.runtime.config import LEROBOT, PolicyConfig
+from policy_node.runtime.latency import LatencyLog
+from policy_node.runtime.loading import load
+from policy_node.runtime.observation import ObservationError, Observer
+from policy_node.runtime.runner import Runner, Settings
 from policy_node.source_node import SourceChooser
 from recorder_node.contract import contract_file
 from recorder_node.contract.contract import Contract, Source

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policy_node.errors import PolicyError
-from policy_node.guard import Guard
+from policy_node.runtime.guard import Guard
 from recorder_node.dataset import schema
 from recorder_node.dataset.reader import Dataset
 from so101_driver.arm import units

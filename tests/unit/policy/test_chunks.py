@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy_node.chunks import LerobotQueue, PrefetchQueue, RtcQueue, make_queue
+from policy_node.runtime.chunks import LerobotQueue, PrefetchQueue, RtcQueue, make_queue
 from tests.unit.policy.test_selector import Counting, drive, info
 
 Predict = Callable[[int], np.ndarray[Any, Any]]

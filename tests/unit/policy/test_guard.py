@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from policy_node.guard import Guard, GuardError
+from policy_node.runtime.guard import Guard, GuardError
 
 
 def guard(max_step_rad: float = 0.5) -> Guard:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from policy_node.inference import Answer, Inference
+from policy_node.runtime.inference import Answer, Inference
 from tests.conftest import wait_until
 
 

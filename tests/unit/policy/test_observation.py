@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from policy_node.observation import Moment, ObservationError, Observer
+from policy_node.runtime.observation import Moment, ObservationError, Observer
 from recorder_node.contract.contract import Contract
 from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.encoding.images import decoded

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from policy_node.errors import PolicyError
-from policy_node.guard import GuardError
 from policy_node.replay import check, load, make_guard
+from policy_node.runtime.guard import GuardError
 from recorder_node.dataset import layout
 from so101_driver.arm import calibration, units
 from tests.conftest import JOINTS, REPOSITORY, small_contract

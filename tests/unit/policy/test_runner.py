@@ -12,11 +12,11 @@ import torch
 
 from policy_node.checkpoint.features import Feature
 from policy_node.errors import PolicyError
-from policy_node.guard import Guard
 from policy_node.networks.policy import PolicyInfo
-from policy_node.observation import Moment, ObservationError
-from policy_node.runner import Runner, Settings
-from policy_node.selector import ActionSelector
+from policy_node.runtime.guard import Guard
+from policy_node.runtime.observation import Moment, ObservationError
+from policy_node.runtime.runner import Runner, Settings
+from policy_node.runtime.selector import ActionSelector
 from tests.conftest import wait_until
 
 CHUNK = 6

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy_node.checkpoint.features import Feature
-from policy_node.ensemble import TemporalEnsembler
 from policy_node.networks.policy import Observation, PolicyInfo
-from policy_node.selector import ActionSelector
+from policy_node.runtime.ensemble import TemporalEnsembler
+from policy_node.runtime.selector import ActionSelector
 
 CHUNK = 6
 

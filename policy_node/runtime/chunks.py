@@ -18,8 +18,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from policy_node.ensemble import TemporalEnsembler, Weights
 from policy_node.networks.policy import Ahead, PolicyInfo
+from policy_node.runtime.ensemble import TemporalEnsembler, Weights
 
 Actions = NDArray[np.float32]
 

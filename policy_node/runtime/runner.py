@@ -15,13 +15,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from policy_node.chunks import make_queue
 from policy_node.errors import PolicyError
-from policy_node.guard import Guard
-from policy_node.inference import Answer, Inference
-from policy_node.latency import LatencyLog
 from policy_node.networks.policy import Observation, Policy
-from policy_node.observation import Moment, ObservationError
+from policy_node.runtime.chunks import make_queue
+from policy_node.runtime.guard import Guard
+from policy_node.runtime.inference import Answer, Inference
+from policy_node.runtime.latency import LatencyLog
+from policy_node.runtime.observation import Moment, ObservationError
 from recorder_node.streams.messages import NS
 
 Action = NDArray[np.float32]

@@ -7,8 +7,8 @@ from collections import deque
 import torch
 from torch import Tensor
 
-from policy_node.ensemble import TemporalEnsembler
 from policy_node.networks.policy import Observation, Policy
+from policy_node.runtime.ensemble import TemporalEnsembler
 
 
 class ActionSelector:

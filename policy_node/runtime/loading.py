@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from policy_node.checkpoint.features import VISUAL, Feature
 from policy_node.checkpoint.matching import mismatches
-from policy_node.config import RTC, PolicyConfig
 from policy_node.errors import CheckpointError
 from policy_node.networks.policies import load_policy
 from policy_node.networks.policy import Ahead, Observation, Options, Policy, PolicyInfo, warm_up
+from policy_node.runtime.config import RTC, PolicyConfig
 from recorder_node.contract.contract import Contract
 from recorder_node.log import Log
 
