@@ -1,7 +1,7 @@
 """Run the policy alone, on a machine of its own; the robot's runs policy_eval.launch.py."""
 
-from policy_node.arguments import table_of_policy
-from policy_node.eval_plan import plan_policy
+from policy_node.evaluation.arguments import table_of_policy
+from policy_node.evaluation.eval_plan import plan_policy
 from recorder_node.bringup.launching import describe_launch
 
 

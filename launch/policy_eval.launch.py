@@ -1,7 +1,7 @@
 """Let a LeRobot checkpoint drive the follower and record the evaluation as a dataset."""
 
-from policy_node.arguments import table_of_evaluation
-from policy_node.eval_plan import plan
+from policy_node.evaluation.arguments import table_of_evaluation
+from policy_node.evaluation.eval_plan import plan
 from recorder_node.bringup.launching import describe_launch
 
 

@@ -18,7 +18,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from policy_node.errors import CheckpointError, PolicyError
-from policy_node.replay import make_guard
+from policy_node.evaluation.replay import make_guard
 from policy_node.runtime.config import LEROBOT, PolicyConfig
 from policy_node.runtime.latency import LatencyLog
 from policy_node.runtime.loading import load

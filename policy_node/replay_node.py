@@ -10,7 +10,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallb
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
-from policy_node.replay import Replay, check, load, make_guard
+from policy_node.evaluation.replay import Replay, check, load, make_guard
 from policy_node.source_node import SourceChooser
 from so101_driver.arm import calibration
 from so101_driver.arm.units import DEGREES, MODES

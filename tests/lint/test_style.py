@@ -130,7 +130,7 @@ def test_links_of_the_docs_lead_somewhere(page: str) -> None:
 
 
 def test_launch_arguments_of_the_readme_exist() -> None:
-    from policy_node.arguments import table_of_evaluation
+    from policy_node.evaluation.arguments import table_of_evaluation
     from recorder_node.bringup.arguments import table_of_arguments
 
     text = (REPOSITORY / 'README.md').read_text()

@@ -14,7 +14,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 
-from policy_node.replay import Replay
+from policy_node.evaluation.replay import Replay
 from policy_node.replay_node import EXIT_REFUSED, ReplayNode
 from policy_node.source_node import SourceChooser
 from so101_driver.ros.base_node import Stop

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from policy_node.arguments import table_of_evaluation, table_of_policy
-from policy_node.eval_plan import plan, plan_policy
+from policy_node.evaluation.arguments import table_of_evaluation, table_of_policy
+from policy_node.evaluation.eval_plan import plan, plan_policy
 from policy_node.runtime.config import PolicyConfig
 from recorder_node.bringup.arguments import default_text
 from recorder_node.bringup.node_plan import NodePlan

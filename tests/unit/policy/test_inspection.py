@@ -14,7 +14,7 @@ from policy_node.checkpoint import hub
 from policy_node.checkpoint.description import describe, locate
 from policy_node.checkpoint.inspection import problems
 from policy_node.errors import PolicyError
-from policy_node.eval_plan import _description
+from policy_node.evaluation.eval_plan import _description
 from tests.conftest import REPOSITORY
 
 PRE, POST = 'policy_preprocessor.json', 'policy_postprocessor.json'

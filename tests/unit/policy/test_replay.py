@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from policy_node.errors import PolicyError
-from policy_node.replay import check, load, make_guard
+from policy_node.evaluation.replay import check, load, make_guard
 from policy_node.runtime.guard import GuardError
 from recorder_node.dataset import layout
 from so101_driver.arm import calibration, units

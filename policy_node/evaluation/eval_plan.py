@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from policy_node import sim_session
-from policy_node.arguments import EvaluationConfig, table_of_evaluation, table_of_policy
 from policy_node.checkpoint import inspection
 from policy_node.checkpoint.description import Description, describe, locate
 from policy_node.checkpoint.matching import mismatches
 from policy_node.errors import PolicyError
+from policy_node.evaluation import sim_session
+from policy_node.evaluation.arguments import EvaluationConfig, table_of_evaluation, table_of_policy
 from policy_node.networks.policies import POLICIES
 from policy_node.runtime.config import PolicyConfig, parse_renames
 from recorder_node.bringup.node_plan import NodePlan, values_of
