@@ -7,9 +7,9 @@ from so101_driver.executables import start
 
 def policy() -> int:
     """Let a checkpoint drive the arm."""
-    return start('policy_node.node')
+    return start('policy_node.ros.node')
 
 
 def replay() -> int:
     """Drive the follower with a recorded episode."""
-    return start('policy_node.replay_node')
+    return start('policy_node.ros.replay_node')

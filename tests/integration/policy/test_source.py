@@ -15,8 +15,8 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 
 from policy_node.evaluation.replay import Replay
-from policy_node.replay_node import EXIT_REFUSED, ReplayNode
-from policy_node.source_node import SourceChooser
+from policy_node.ros.replay_node import EXIT_REFUSED, ReplayNode
+from policy_node.ros.source_node import SourceChooser
 from so101_driver.ros.base_node import Stop
 from tests.conftest import JOINTS, wait_until
 

@@ -11,7 +11,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from policy_node.evaluation.replay import Replay, check, load, make_guard
-from policy_node.source_node import SourceChooser
+from policy_node.ros.source_node import SourceChooser
 from so101_driver.arm import calibration
 from so101_driver.arm.units import DEGREES, MODES
 from so101_driver.common.errors import DriverError

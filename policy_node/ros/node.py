@@ -19,12 +19,12 @@ from std_srvs.srv import Trigger
 
 from policy_node.errors import CheckpointError, PolicyError
 from policy_node.evaluation.replay import make_guard
+from policy_node.ros.source_node import SourceChooser
 from policy_node.runtime.config import LEROBOT, PolicyConfig
 from policy_node.runtime.latency import LatencyLog
 from policy_node.runtime.loading import load
 from policy_node.runtime.observation import ObservationError, Observer
 from policy_node.runtime.runner import Runner, Settings
-from policy_node.source_node import SourceChooser
 from recorder_node.contract import contract_file
 from recorder_node.contract.contract import Contract, Source
 from recorder_node.ros.clock_node import RosClock
