@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import json
 import os
-import shlex
 import shutil
 import signal
 import sys
@@ -24,6 +23,7 @@ from typing import Any
 
 from recorder_node.dataset import layout
 from recorder_node.errors import HubError
+from recorder_node.hub.command_line import command, default_repo_id, split_tags
 from recorder_node.hub.snapshot import discard
 from recorder_node.hub.upload import Progress, push
 
@@ -102,33 +102,6 @@ def _upload(
         if not wait([outcome], _STOP_S).done:
             discard(options.root)
         raise
-
-
-def command(root: Path, repo_id: str, private: bool, tags: Sequence[str]) -> str:
-    """Return the command line that uploads a dataset."""
-    words = ['ros2', 'run', 'recorder', 'push', str(root)]
-    if default_repo_id(root) != repo_id:
-        words += ['--repo-id', repo_id]
-    if private:
-        words.append('--private')
-    if tags:
-        words += ['--tags', ','.join(tags)]
-    return shlex.join(words)
-
-
-def default_repo_id(root: Path) -> str:
-    """Return user/name for a dataset in LeRobot's own folder, else nothing."""
-    home = layout.default_root('')
-    # By the path as it was given first: the dataset may be a link to a larger disk.
-    for place, base in ((root, home.absolute()), (layout.resolved(root), layout.resolved(home))):
-        if place.is_relative_to(base) and len(parts := place.relative_to(base).parts) == 2:
-            return '/'.join(parts)
-    return ''
-
-
-def split_tags(text: str) -> list[str]:
-    """Return the tags of a text that separates them by commas."""
-    return [tag.strip() for tag in text.split(',') if tag.strip()]
 
 
 def _parse(args: list[str] | None) -> argparse.Namespace:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import recorder_node
-from recorder_node.cli import push
+from recorder_node.hub.command_line import MODULE, command
 from recorder_node.hub.snapshot import discard
 
 IDLE, RUNNING, DONE, FAILED = 'idle', 'running', 'done', 'failed'
@@ -79,7 +79,7 @@ class Pusher:
             self._state = PushState(RUNNING, 'starting')
         arguments = [f'--repo-id={repo_id}', f'--tags={",".join(tags)}', '--skip-check', '--json']
         arguments += ['--private'] if private else []
-        later = push.command(root, repo_id, private, tags)
+        later = command(root, repo_id, private, tags)
         thread = threading.Thread(
             target=self._run, args=(root, arguments, later), name='pusher', daemon=True
         )
@@ -133,7 +133,7 @@ class Pusher:
         package = str(Path(recorder_node.__file__).parents[1])
         path = [package, *filter(None, [os.environ.get('PYTHONPATH')])]
         process = subprocess.Popen(
-            [sys.executable, '-m', push.__name__, *arguments],
+            [sys.executable, '-m', MODULE, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

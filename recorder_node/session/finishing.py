@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
-from recorder_node.cli.push import split_tags
+from recorder_node.hub.command_line import split_tags
 from recorder_node.hub.pusher import DONE, RUNNING, Pusher
 from recorder_node.log import Log
 from recorder_node.session.config import RecorderConfig

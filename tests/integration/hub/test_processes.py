@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from recorder_node.cli.push import command, main
+from recorder_node.cli.push import main
 from recorder_node.dataset import layout
+from recorder_node.hub.command_line import command
 from recorder_node.hub.pusher import DONE, FAILED, IDLE, RUNNING, Pusher, PushState
 from tests.conftest import REPOSITORY, wait_until
 from tests.hub_server import Fault, HubServer

@@ -87,7 +87,8 @@ def test_adapters_are_weights_to_lerobot(new: Path) -> None:
 def test_looking_needs_no_torch(new: Path) -> None:
     code = (
         'import sys; sys.modules["torch"] = None; from pathlib import Path;'
-        'from policy_node.checkpoint.description import describe; from policy_node.checkpoint.inspection import problems;'
+        'from policy_node.checkpoint.description import describe;'
+        'from policy_node.checkpoint.inspection import problems;'
         'print(problems(describe(Path(sys.argv[1])), False))'
     )
     done = subprocess.run(
