@@ -42,7 +42,7 @@ setup(
         'huggingface_hub>=0.34',
     ],
     extras_require={
-        'test': ['pytest', 'hypothesis', 'ruff', 'mypy'],
+        'test': ['pytest', 'pytest-timeout', 'hypothesis', 'ruff', 'mypy'],
         'policy': ['torch>=2.4'],
     },
     python_requires='>=3.10',

@@ -26,8 +26,8 @@ class Processes:
         self.started: list[subprocess.Popen[bytes]] = []
 
     def start(self, module: str, *remaps: str, **parameters: object) -> subprocess.Popen[bytes]:
-        """Start `so101_driver.<module>` with parameters; its output goes to a file."""
-        command = [sys.executable, '-m', f'so101_driver.{module}', '--ros-args']
+        """Start `so101_driver.ros.<module>` with parameters; its output goes to a file."""
+        command = [sys.executable, '-m', f'so101_driver.ros.{module}', '--ros-args']
         for remap in remaps:
             command += ['-r', remap]
         for name, value in parameters.items():

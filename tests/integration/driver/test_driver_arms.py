@@ -254,7 +254,7 @@ def close(self):
 
 ArmNode.start_thread = start_thread
 DataListener.close = close
-module = importlib.import_module(f'so101_driver.{sys.argv.pop(1)}_node')
+module = importlib.import_module(f'so101_driver.ros.{sys.argv.pop(1)}_node')
 sys.exit(module.main(sys.argv))
 """
 
