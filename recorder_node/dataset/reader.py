@@ -86,7 +86,11 @@ class Dataset:
     @functools.cached_property
     def _v21_stats(self) -> dict[Any, Any]:
         lines = files.read_lines(self.root / layout.V21_EPISODES_STATS)
-        return {line.get('episode_index'): line.get('stats') for line in lines}
+        return {
+            line['episode_index']: line.get('stats')
+            for line in lines
+            if isinstance(line.get('episode_index'), int)
+        }
 
 
 def _v30_stats(path: Path, episode: Episode) -> dict[str, Stats]:

@@ -54,9 +54,19 @@ def read_info(root: Path) -> dict[str, Any]:
     if not path.is_file() and not path.is_symlink():
         raise DatasetError(f'{root} is not a dataset: {layout.INFO} is missing')
     info = files.read_json(path)
+    return checked_info(path, info)
+
+
+def checked_info(path: Path, info: dict[str, Any]) -> dict[str, Any]:
+    """Return info.json; a feature without `names`, which loaders do not ask for, gets none.
+
+    Raises:
+        DatasetError: naming every value that is not as it must be.
+    """
     if found := info_problems(info):
         raise DatasetError(f'{path}:\n  - ' + '\n  - '.join(found))
-    return info
+    features = {name: {'names': None, **feature} for name, feature in info['features'].items()}
+    return {**info, 'features': features}
 
 
 def info_problems(info: Mapping[str, Any]) -> list[str]:

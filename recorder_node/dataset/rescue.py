@@ -25,7 +25,7 @@ from recorder_node.dataset.reader import Dataset
 from recorder_node.dataset.records import (
     Episode,
     Span,
-    info_problems,
+    checked_info,
     read_tasks,
     v21_episodes,
     v30_episodes,
@@ -54,8 +54,7 @@ class Wreck(Dataset):
         given, counted = self.info.get('fps'), self.info.get('total_episodes')
         self.info |= {'fps': fps} if fps else {}
         self.info |= dict.fromkeys(('total_episodes', 'total_frames', 'total_tasks'), 0)
-        if found := info_problems(self.info):
-            raise DatasetError(f'{path}:\n  - ' + '\n  - '.join(found))
+        self.info = checked_info(path, self.info)
         self.version = str(self.info['codebase_version'])
         self.fps = self.info['fps']
         self._given_fps = float(given) if isinstance(given, (int, float)) else float(self.fps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,11 @@ def test_no_byte_is_lost_whatever_the_damage(
             path.rename(path.with_name(f'{path.stem}_moved{path.suffix}'))
         else:
             path.with_name(f'{path.stem}0{path.suffix}').write_bytes(content)
+    try_everything(folder, root)
+
+
+def try_everything(folder: Path, root: Path) -> None:
+    """Run the commands that change a dataset; what every file held is still there afterwards."""
     before = digests(folder)
     validate([str(root)])
     for words in (['delete', '99'], ['consolidate'], ['delete', '0'], ['undo']):
@@ -173,6 +179,36 @@ def test_no_byte_is_lost_whatever_the_damage(
     recover([str(root)])
     recover(['--foreign', str(root), str(folder / 'rescued')])
     assert before <= digests(folder)
+
+
+@pytest.mark.parametrize('version', [V30, V21])
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_no_byte_is_lost_whatever_the_records_say(
+    tmp_path_factory: pytest.TempPathFactory, version: str, data: st.DataObject
+) -> None:
+    """One value anywhere in a JSON file is gone, or another."""
+    folder = tmp_path_factory.mktemp('records')
+    root = copy(version, folder / 'ds')
+    path = data.draw(st.sampled_from(sorted([*root.glob('meta/*.json'), *root.glob('meta/*l')])))
+    lines = path.read_text().splitlines() if path.suffix == '.jsonl' else [path.read_text()]
+    number = data.draw(st.integers(0, len(lines) - 1))
+    inside = document = json.loads(lines[number])
+    while True:
+        keys = list(inside) if isinstance(inside, dict) else list(range(len(inside)))
+        key = data.draw(st.sampled_from(keys))
+        deeper = isinstance(inside[key], (dict, list)) and inside[key]
+        if not deeper or data.draw(st.booleans()):
+            break
+        inside = inside[key]
+    if data.draw(st.booleans()):
+        del inside[key]
+    else:
+        values = (None, -1, 0, 1, 2.5, 10**12, 'x', '../../x', [], {}, [1], True)
+        inside[key] = data.draw(st.sampled_from(values))
+    lines[number] = json.dumps(document)
+    path.write_text('\n'.join(lines))
+    try_everything(folder, root)
 
 
 @pytest.mark.parametrize('version', [V30, V21])

@@ -158,3 +158,13 @@ def test_a_type_that_cannot_be_written_is_named(
     (root / layout.INFO).write_text(json.dumps(info))
     assert edit(['split', str(root), str(tmp_path / 'part'), '0']) == 1
     assert f'{name} (language)' in capsys.readouterr().err
+
+
+def test_a_feature_without_names_has_none(tmp_path: Path) -> None:
+    root = copy('v3.0', tmp_path / 'ds')
+    info = json.loads((root / layout.INFO).read_text())
+    del info['features']['action']['names']
+    (root / layout.INFO).write_text(json.dumps(info))
+    assert problems(root) == []
+    assert edit(['delete', str(root), '0']) == 0
+    assert Dataset(root).features['action']['names'] is None
