@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from policy_node.errors import PolicyError
 from policy_node.runtime.guard import Guard
-from recorder_node.dataset import schema
 from recorder_node.dataset.reader import Dataset
 from so101_driver.arm import units
 from so101_driver.arm.calibration import Calibration
@@ -54,7 +53,7 @@ def load(root: Path, episode: int, mode: str, calibration: Calibration) -> Repla
     ):
         raise PolicyError(f'the action of {root} and the arm differ in {", ".join(unknown)}')
     rows = dataset.rows(dataset.episodes[episode])
-    values = np.asarray(schema.values_of(rows.column('action'), feature), np.float64)
+    values = np.asarray(dataset.values(rows, 'action'), np.float64)
     return Replay(joints, units.units_to_rad(values, joints, mode, calibration), dataset.fps)
 
 

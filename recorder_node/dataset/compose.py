@@ -159,7 +159,7 @@ def _take_over(writer: DatasetWriter, part: Part, work: Path, options: Options) 
     dataset, episode = part
     rows = dataset.rows(episode)
     columns = {
-        name: schema.values_of(rows.column(name), dataset.features[name])
+        name: dataset.values(rows, name)
         for name in schema.columns_of(dataset.features)
         if name not in layout.INDEX_FEATURES
     }
@@ -233,8 +233,7 @@ def _compare(result: Dataset, parts: Sequence[Part], options: Options) -> None:
         for name in schema.columns_of(result.features):
             if name in changed:
                 continue
-            a = schema.values_of(here.column(name), result.features[name])
-            b = schema.values_of(there.column(name), part.dataset.features[name])
+            a, b = result.values(here, name), part.dataset.values(there, name)
             same = np.array_equal(a, b) if isinstance(a, np.ndarray) else list(a) == list(b)
             if not same:
                 raise DatasetError(f'episode {episode.index}: {name} is not as in the source')

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from recorder_node.dataset import files, layout, tables
+from recorder_node.dataset import files, layout, schema, tables
 from recorder_node.dataset.records import Episode as Episode
 from recorder_node.dataset.records import Span as Span
 from recorder_node.dataset.records import read_episodes, read_info, read_tasks
@@ -69,6 +69,19 @@ class Dataset:
                 f'{episode.index}, carry another episode_index'
             )
         return rows
+
+    def values(self, rows: pa.Table, name: str) -> schema.Column:
+        """Return a feature's values of rows.
+
+        Raises:
+            DatasetError: when the column is missing or is not what the feature says.
+        """
+        if name not in rows.column_names:
+            raise DatasetError(f'{self.root}: the rows have no column {name}')
+        try:
+            return schema.values_of(rows.column(name), self.features[name])
+        except (ValueError, pa.ArrowException) as error:
+            raise DatasetError(f'{self.root}: {name}: {error}') from error
 
     def stats(self, episode: Episode) -> dict[str, Stats]:
         """Return an episode's statistics as they are on disk; features without any are missing.

@@ -15,6 +15,9 @@ _V30_KEYS = re.compile(
     r'episode_index|tasks|length|dataset_(from|to)_index|(data|videos|meta|stats)/.*'
 )
 _FPS_CURE = '; ros2 run recorder edit restamp ROOT NEW --fps N makes a copy with another'
+# Beyond these a number is a slip of somebody's pen.
+_MOST_FPS = 10_000
+_MOST_IN_A_CHUNK = 10**9
 _V21_KEYS = re.compile(r'episode_index|tasks|length')
 
 
@@ -79,10 +82,10 @@ def info_problems(info: Mapping[str, Any]) -> list[str]:
         for key in ('total_episodes', 'total_frames', 'total_tasks')
         if not _is_count(info.get(key))
     ]
-    for key in ('fps', 'chunks_size'):
-        if not _is_count(info.get(key)) or info[key] < 1:
+    for key, most in (('fps', _MOST_FPS), ('chunks_size', _MOST_IN_A_CHUNK)):
+        if not _is_count(info.get(key)) or not 1 <= info[key] <= most:
             cure = _FPS_CURE if key == 'fps' else ''
-            found.append(f'{key} is {info.get(key)!r}, not a whole number above 0{cure}')
+            found.append(f'{key} is {info.get(key)!r}, not a whole number from 1 to {most}{cure}')
     features = info.get('features')
     if not isinstance(features, dict):
         return [*found, 'features are missing']

@@ -147,7 +147,7 @@ class Wreck(Dataset):
             raise DatasetError(f'its record is that of episode {episode.index}')
         rows = self.rows(episode)
         for name in schema.columns_of(self.features):
-            self._check_column(rows, name)
+            self.values(rows, name)
         if rows.column('frame_index').to_pylist() != list(range(episode.length)):
             raise DatasetError('frame_index does not count from 0')
         if not set(rows.column('task_index').to_pylist()) <= set(range(len(self.tasks))):
@@ -177,14 +177,6 @@ class Wreck(Dataset):
                 f'{span.path}: {self._whole_frames[span.path]} frames decode, it ends at {end}'
             )
         return Span(span.path, begin / self.fps, end / self.fps)
-
-    def _check_column(self, rows: pa.Table, name: str) -> None:
-        if name not in rows.column_names:
-            raise DatasetError(f'column {name} is missing')
-        try:
-            schema.values_of(rows.column(name), self.features[name])
-        except (ValueError, pa.ArrowException) as error:
-            raise DatasetError(f'{name}: {error}') from error
 
 
 def _line(line: bytes) -> dict[str, Any]:

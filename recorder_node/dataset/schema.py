@@ -157,8 +157,10 @@ def values_of(column: pa.ChunkedArray, feature: Mapping[str, Any]) -> Column:
     """Return a column's values, whichever of the accepted Arrow types a writer chose.
 
     Raises:
-        ValueError: when it holds nulls, or values of another size than the feature.
+        ValueError: when its type is not known, or it holds nulls or values of another size.
     """
+    if feature['dtype'] not in KNOWN_TYPES:
+        raise ValueError(f'its type {feature["dtype"]} is not known')
     if column.null_count:
         raise ValueError(f'{column.null_count} values are null')
     if feature['dtype'] == 'string':
@@ -176,6 +178,8 @@ def values_of(column: pa.ChunkedArray, feature: Mapping[str, Any]) -> Column:
         raise ValueError(f'{flat.null_count} elements are null')
     shape = (len(column), *feature['shape'])
     array = flat.to_numpy(zero_copy_only=False)
+    if array.dtype == object:
+        raise ValueError(f'it holds {flat.type}, not {feature["dtype"]}')
     if array.size != int(np.prod(shape)):
         raise ValueError(f'{array.size} elements for {len(column)} rows of shape {shape[1:]}')
     result: NDArray[Any] = array.astype(feature['dtype'], copy=False).reshape(shape)
