@@ -70,7 +70,10 @@ def _processors(folder: Path) -> Iterator[str]:
         yield f'{folder} holds {there[0]} but no {missing}'
     for name in there:
         steps: Any = read_json(folder / name).get('steps')
-        for step in steps if isinstance(steps, list) else []:
+        if not isinstance(steps, list):
+            yield f'{folder / name}: "steps" must be a list, it is {steps!r:.40}'
+            continue
+        for step in steps:
             state = step.get('state_file') if isinstance(step, dict) else None
             if isinstance(state, str) and not (folder / state).is_file():
                 yield f'{folder / name} names {state}, which is missing'

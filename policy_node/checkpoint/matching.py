@@ -40,6 +40,8 @@ def mismatches(
                 f'{_size(have[name].shape)} in the contract'
             )
     action = next((f for f in contract.features if f.name == ACTION_KEY), None)
+    if ACTION_KEY not in outputs:
+        return [*found, 'the policy has no output "action", so nothing can be commanded']
     wanted = outputs[ACTION_KEY].shape
     if action is None or len(action.sources) != 1 or not action.sources[0].joints:
         found.append('the contract has no action made of joints, so nothing can be commanded')

@@ -126,7 +126,10 @@ class _Pipeline:
         allowed = _STEPS[path.name]
         steps = read_json(path).get('steps')
         names = []
-        for step in steps if isinstance(steps, list) else []:
+        if not isinstance(steps, list):
+            self.problems.append(f'"steps" must be a list, it is {steps!r:.40}')
+            steps = []
+        for step in steps:
             name = step.get('registry_name') or step.get('class') if isinstance(step, dict) else ''
             if name not in allowed:
                 self.problems.append(

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recorder_node.dataset import layout
-from recorder_node.dataset.access import check_readable, writing
-from recorder_node.dataset.check import check_source
+from recorder_node.dataset.access import check_readable, check_target, writing
+from recorder_node.dataset.check import UNFORESEEN, check_source, in_words
 from recorder_node.dataset.compose import Options, compose, parts_of
 from recorder_node.dataset.consolidate import consolidate
 from recorder_node.dataset.reader import Dataset
+from recorder_node.dataset.records import MOST_FPS
 from recorder_node.dataset.removed import purge as purge_removed
 from recorder_node.dataset.rescue import Wreck
 from recorder_node.dataset.swap import edit
@@ -24,6 +25,7 @@ from so101_driver.common.errors import DriverError
 
 _RANGE = re.compile(r'(\d+)(?:-(\d+))?')
 _MB = 1e6
+_MOST_EPISODES = 10_000_000
 
 
 def episodes(texts: Sequence[str]) -> list[int]:
@@ -40,6 +42,8 @@ def episodes(texts: Sequence[str]) -> list[int]:
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise DatasetError(f'"{text}" runs backwards')
+        if last > _MOST_EPISODES:
+            raise DatasetError(f'"{text}" leads beyond any dataset')
         found += range(first, last + 1)
     return found
 
@@ -47,14 +51,19 @@ def episodes(texts: Sequence[str]) -> list[int]:
 def delete(root: Path, numbers: Sequence[int], keep_old: bool = True) -> str:
     """Remove episodes; those behind them move up."""
     with writing(root):
-        dataset = _open(root)
-        parts_of(dataset, numbers)
-        kept = [e.index for e in dataset.episodes if e.index not in set(numbers)]
-        if not kept:
-            raise DatasetError(
-                f'{root}: no episode would be left; delete the folder instead if that is meant'
-            )
-        old = _edit(root, kept, keep_old)
+        return _delete(root, numbers, keep_old)
+
+
+def _delete(root: Path, numbers: Sequence[int], keep_old: bool) -> str:
+    """Remove episodes of a dataset that is held."""
+    dataset = _open(root)
+    parts_of(dataset, numbers)
+    kept = [e.index for e in dataset.episodes if e.index not in set(numbers)]
+    if not kept:
+        raise DatasetError(
+            f'{root}: no episode would be left; delete the folder instead if that is meant'
+        )
+    old = _edit(root, kept, keep_old)
     return f'{len(set(numbers))} episodes deleted, {len(kept)} left{old}'
 
 
@@ -74,8 +83,7 @@ def replace(root: Path, old: int, new: int, keep_old: bool = True) -> str:
 def undo(root: Path, keep_old: bool = True) -> str:
     """Remove the last episode."""
     with writing(root):
-        last = len(_open(root).episodes) - 1
-    return delete(root, [last], keep_old)
+        return _delete(root, [len(_open(root).episodes) - 1], keep_old)
 
 
 def split(root: Path, target: Path, numbers: Sequence[int], version: str) -> str:
@@ -135,6 +143,10 @@ def main(args: list[str] | None = None) -> int:
     except (DriverError, OSError) as error:
         _end_progress()
         print(error, file=sys.stderr)
+        return 1
+    except UNFORESEEN as error:
+        _end_progress()
+        print(in_words(error), file=sys.stderr)
         return 1
     _end_progress()
     print(message)
@@ -199,7 +211,14 @@ def _parser() -> argparse.ArgumentParser:
         commands, 'restamp', 'copy a dataset whose times are not n / fps, making them so'
     )
     one.add_argument('target', type=Path, help='folder of the new dataset')
-    one.add_argument('--fps', type=int, default=0, help='rows per second; default: as it says')
+    one.add_argument(
+        '--fps',
+        type=int,
+        default=0,
+        choices=range(1, MOST_FPS + 1),
+        metavar='N',
+        help='rows per second; default: as it says',
+    )
     _command(commands, 'consolidate', 'join the video files into few')
     _command(commands, 'purge', 'delete what earlier changes took out (ROOT.recording/removed-*)')
     return parser
@@ -241,9 +260,7 @@ def _edit(root: Path, indices: Iterable[int], keep_old: bool) -> str:
 @contextmanager
 def _new(target: Path, *sources: Path) -> Iterator[None]:
     """Hold the place of a new dataset."""
-    if target in sources:
-        raise DatasetError(f'{target} is a source; the new dataset needs a folder of its own')
-    layout.check_root(target, resume=False)
+    check_target(target, sources)
     with writing(target):
         yield
 

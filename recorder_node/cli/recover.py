@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from recorder_node.dataset import layout
-from recorder_node.dataset.access import check_readable, writing
-from recorder_node.dataset.check import check_source
+from recorder_node.dataset.access import check_readable, check_target, writing
+from recorder_node.dataset.check import UNFORESEEN, check_source, in_words
 from recorder_node.dataset.compose import Options, compose
 from recorder_node.dataset.removed import set_aside
 from recorder_node.dataset.rescue import Wreck
@@ -22,6 +22,7 @@ from recorder_node.dataset.writer import DatasetWriter, describe
 from recorder_node.episode import report as reports
 from recorder_node.episode.restore import restore
 from recorder_node.episode.take import leftovers
+from recorder_node.episode.take_folder import HEADER
 from recorder_node.errors import DatasetError, EmptyTakeError
 from recorder_node.log import Log
 from recorder_node.session.config import RecorderConfig
@@ -59,6 +60,9 @@ def recover_all(root: Path, tell: Tell, complain: Tell, version: str = 'auto') -
         except (DriverError, OSError) as error:
             good = False
             complain(f'{folder} stays as it is: {error}')
+        except Exception as error:  # a damaged take.json may say anything; others go on
+            good = False
+            complain(f'{folder} stays as it is: its {HEADER} is damaged: {error!r}')
     return good
 
 
@@ -84,9 +88,7 @@ def rescue(root: Path, target: Path) -> list[str]:
         ConfigError: when the target exists or cannot be written.
         OSError: when the disk refuses.
     """
-    if target == root:
-        raise DatasetError(f'{target} is the source; the new dataset needs a folder of its own')
-    layout.check_root(target, resume=False)
+    check_target(target, [root])
     check_readable(root)
     wreck = Wreck(root)
     parts = wreck.whole()
@@ -112,6 +114,9 @@ def main(args: list[str] | None = None) -> int:
         return _recover(root, options)
     except (DriverError, OSError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except UNFORESEEN as error:
+        print(in_words(error), file=sys.stderr)
         return 1
 
 

@@ -21,6 +21,9 @@ def main(args: list[str] | None = None) -> int:
     parser.add_argument('root', type=Path, help='folder of the dataset')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     options = parser.parse_args(args)
+    if not options.root.expanduser().is_dir():
+        print(f'{options.root} is no folder', file=sys.stderr)
+        return 1
     checker = Checker(layout.resolved(options.root))
     problems = checker.run()
     if options.json:

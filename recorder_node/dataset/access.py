@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,3 +39,20 @@ def check_readable(root: Path) -> None:
         raise DatasetError(
             f'{root}: a change was cut; complete it first: ros2 run recorder recover {root}'
         )
+
+
+def check_target(target: Path, sources: Iterable[Path]) -> None:
+    """Refuse a place for a new dataset that is taken, or inside a source.
+
+    Raises:
+        DatasetError: saying what is there.
+        ConfigError: when it cannot be written.
+    """
+    for source in sources:
+        if target == source:
+            raise DatasetError(f'{target} is a source; the new dataset needs a folder of its own')
+        if target.is_relative_to(source):
+            raise DatasetError(f'{target} lies inside {source}, which is only read')
+    if target.is_dir() and any(target.iterdir()):
+        raise DatasetError(f'{target} exists and is not empty; choose another folder')
+    layout.check_root(target, resume=False)

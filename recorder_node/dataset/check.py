@@ -16,6 +16,12 @@ from recorder_node.dataset.records import Episode, info_problems, read_episodes,
 from recorder_node.errors import DatasetError
 
 T = TypeVar('T')
+# What a library raises over a file that holds something else than it seems.
+UNFORESEEN = (
+    ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, MemoryError,
+    pa.ArrowException,
+)  # fmt: skip
+_CURES = ('edit restamp', 'git lfs pull', 'byte order mark', '-delete')
 # In a refusal; `validate` lists all.
 _MOST_NAMED = 20
 _SIZES = {
@@ -64,17 +70,38 @@ class Checker:
         self._count(info, tasks, recorded, data)
         if recorded is None or data is None:
             return self.problems
-        wrong, notices = check_rows.check(info, recorded, data, tasks or [])
+        self._part('rows', lambda: self._check_rows(info, recorded, data, tasks or []))
+        if not quick:
+            self._part('values', lambda: self._check_values(info, recorded, data))
+        self._part('pictures', lambda: self._check_pictures(info, recorded, list(data), quick))
+        return self.problems
+
+    def _part(self, what: str, check: Callable[[], None]) -> None:
+        """Do a part of the checks; what nobody foresaw in a file is a problem like others."""
+        try:
+            check()
+        except UNFORESEEN as error:
+            self._wrong(f'{what} cannot be checked: {in_words(error)}')
+
+    def _check_rows(
+        self,
+        info: dict[str, Any],
+        recorded: list[Episode],
+        data: dict[str, pa.Table],
+        tasks: list[str],
+    ) -> None:
+        wrong, notices = check_rows.check(info, recorded, data, tasks)
         self.problems += wrong
         self.warnings += notices
-        if not quick:
-            whole = pa.concat_tables(data.values(), promote_options='permissive')
-            self.problems += check_rows.check_values(features, whole)
-            wrong, notices = check_stats.check(self.root, info, recorded, whole)
-            self.problems += wrong
-            self.warnings += notices
-        self._check_pictures(info, recorded, list(data), quick)
-        return self.problems
+
+    def _check_values(
+        self, info: dict[str, Any], recorded: list[Episode], data: dict[str, pa.Table]
+    ) -> None:
+        whole = pa.concat_tables(data.values(), promote_options='permissive')
+        self.problems += check_rows.check_values(info['features'], whole)
+        wrong, notices = check_stats.check(self.root, info, recorded, whole)
+        self.problems += wrong
+        self.warnings += notices
 
     def _wrong(self, text: str) -> None:
         self.problems.append(text)
@@ -210,9 +237,16 @@ def check_source(root: Path) -> None:
     if problems := Checker(root).run(quick=True):
         if (more := len(problems) - _MOST_NAMED) > 0:
             problems[_MOST_NAMED:] = [f'and {more} more: ros2 run recorder validate {root}']
-        raise DatasetError(
-            f'{root} is damaged and is left as it is:\n  - '
-            + '\n  - '.join(problems)
-            + '\nWhat is whole in it can be copied into a new dataset: '
-            f'ros2 run recorder recover --foreign {root} {root}_rescued'
-        )
+        text = f'{root} is damaged and is left as it is:\n  - ' + '\n  - '.join(problems)
+        # Where each problem has a cure of its own, copying a part would not be one.
+        if not all(any(cure in problem for cure in _CURES) for problem in problems):
+            text += (
+                '\nWhat is whole in it can be copied into a new dataset: '
+                f'ros2 run recorder recover --foreign {root} {root}_rescued'
+            )
+        raise DatasetError(text)
+
+
+def in_words(error: BaseException) -> str:
+    """Say of an error that nobody foresaw what it is; `validate` lists what is wrong."""
+    return f'a file holds something unforeseen ({type(error).__name__}: {error})'

@@ -29,7 +29,7 @@ from recorder_node.dataset.records import Episode
 from recorder_node.dataset.writer import DatasetWriter, Description
 from recorder_node.encoding.codecs import Codec
 from recorder_node.encoding.stats import QUANTILES, Stats
-from recorder_node.errors import DatasetError
+from recorder_node.errors import DatasetError, EncodeError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,13 +104,20 @@ def compose(
     try:
         for number, part in enumerate(parts):
             work.mkdir(parents=True, exist_ok=True)
-            _take_over(writer, part, work, options)
+            try:
+                _take_over(writer, part, work, options)
+            except (DatasetError, EncodeError) as error:
+                where = f'{part.dataset.root} episode {part.episode.index}'
+                raise DatasetError(f'{where}: {error}') from error
             progress(number + 1, len(parts))
         for name, path in others.items():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target / name)
         if problems := Checker(target).run():
-            raise DatasetError('the result does not verify:\n  - ' + '\n  - '.join(problems))
+            sources_named = ', '.join(str(source.root) for source in sources)
+            raise DatasetError(
+                f'the copy of {sources_named} does not verify:\n  - ' + '\n  - '.join(problems)
+            )
         _compare(Dataset(target), parts, options)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
+from typing import TextIO
 
 from recorder_node.errors import DatasetError
 
 NAME = 'lock'
+# Whoever only looks holds the lock for a moment.
+_PATIENCE_S = 0.3
 
 
 class RootLock:
@@ -23,17 +27,12 @@ class RootLock:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / NAME).open('a+')
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.seek(0)
-            holder = self._file.read().strip()
-            self._file.close()
-            raise DatasetError(
-                f'{folder} is in use by another recorder (process {holder or "unknown"})'
-            ) from None
+        end = time.monotonic() + _PATIENCE_S
+        while (file := _try(folder)) is None:
+            if time.monotonic() > end:
+                raise DatasetError(f'{folder} is in use by another recorder ({_holder(folder)})')
+            time.sleep(_PATIENCE_S / 10)
+        self._file = file
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
@@ -46,6 +45,28 @@ class RootLock:
         self._file.close()
         if self._folder.is_dir() and not any(self._folder.iterdir()):
             self._folder.rmdir()
+
+
+def _try(folder: Path) -> TextIO | None:
+    """Return the lock file, locked; None when another process has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / NAME).open('a+')
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Its last holder may have removed the file that was opened here.
+        if os.fstat(file.fileno()).st_ino == (folder / NAME).stat().st_ino:
+            return file
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    file.close()
+    return None
+
+
+def _holder(folder: Path) -> str:
+    try:
+        return f'process {(folder / NAME).read_text().strip() or "unknown"}'
+    except OSError:
+        return 'process unknown'
 
 
 def is_locked(folder: Path) -> bool:

@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from recorder_node.dataset.tables import write_groups
 from recorder_node.episode.journal import fsync_path
 from recorder_node.errors import DatasetError
 
-_FORMAT = 2
+_FORMAT = 3
 NOTE = 'note.txt'
 
 
@@ -136,14 +136,15 @@ class Commit:
         steps.check(todo)
         for source in self._new:
             fsync_path(source)
-        log = {'format': _FORMAT, 'steps': [step.logged(self._root) for step in todo]}
+        logged = [step.logged(self._root) for step in steps.identified(todo)]
+        log = {'format': _FORMAT, 'steps': logged}
         part = self._log.with_suffix('.part')
         part.write_text(json.dumps(log), encoding='utf-8')
         fsync_path(part)
         fsync_path(self._folder)
         part.replace(self._log)
         fsync_path(self._folder)
-        complete(self._root)
+        _carry_out(self._root, todo)
 
     def _removed(self) -> list[Step]:
         """Return the steps that move what is taken out, and a note that says what it was."""
@@ -193,16 +194,26 @@ def complete(root: Path) -> bool:
         if log['format'] != _FORMAT:
             raise ValueError(f'its format is {log["format"]!r}, not {_FORMAT}')
         todo = [Step.from_log(root, entry) for entry in log['steps']]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(
             f'{path}, the log of a change that was cut, cannot be read: {error}; '
             'move it away if the dataset is as you want it'
         ) from error
+    if foreign := [step.touched for step in todo if step.is_foreign(root)]:
+        raise DatasetError(
+            f'{root}: a change was cut, and {foreign[0]} is not what it was then: the dataset was '
+            f'restored or changed since. To keep it as it is now, move {path.parent} away'
+        )
+    _carry_out(root, todo)
+    return True
+
+
+def _carry_out(root: Path, todo: Sequence[Step]) -> None:
+    path = layout.commit_log(root)
     steps.carry_out(todo)
     path.unlink()
     # Should the log reappear after a power cut, nothing is left that it could move.
     shutil.rmtree(path.parent, ignore_errors=True)
-    return True
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -16,7 +16,7 @@ _V30_KEYS = re.compile(
 )
 _FPS_CURE = '; ros2 run recorder edit restamp ROOT NEW --fps N makes a copy with another'
 # Beyond these a number is a slip of somebody's pen.
-_MOST_FPS = 10_000
+MOST_FPS = 10_000
 _MOST_IN_A_CHUNK = 10**9
 _V21_KEYS = re.compile(r'episode_index|tasks|length')
 
@@ -82,7 +82,7 @@ def info_problems(info: Mapping[str, Any]) -> list[str]:
         for key in ('total_episodes', 'total_frames', 'total_tasks')
         if not _is_count(info.get(key))
     ]
-    for key, most in (('fps', _MOST_FPS), ('chunks_size', _MOST_IN_A_CHUNK)):
+    for key, most in (('fps', MOST_FPS), ('chunks_size', _MOST_IN_A_CHUNK)):
         if not _is_count(info.get(key)) or not 1 <= info[key] <= most:
             cure = _FPS_CURE if key == 'fps' else ''
             found.append(f'{key} is {info.get(key)!r}, not a whole number from 1 to {most}{cure}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import time
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from recorder_node.dataset import layout
 from recorder_node.dataset.publish import NOTE
+
+_NAME = re.compile(rf'{layout.REMOVED}\d{{4}}-\d\d-\d\d_[\d-]+_[0-9a-f]{{8}}')
 
 
 def set_aside(root: Path, folder: Path, reason: str) -> Path:
@@ -23,7 +26,17 @@ def set_aside(root: Path, folder: Path, reason: str) -> Path:
 def removed(root: Path) -> list[Path]:
     """Return the folders of removed files, oldest first; each has a note of what and when."""
     folders = sorted(layout.recording_folder(root).glob(f'{layout.REMOVED}*'))
-    return [folder for folder in folders if (folder / NOTE).is_file()]
+    return [folder for folder in folders if _is_own(folder)]
+
+
+def _is_own(folder: Path) -> bool:
+    """Tell whether this program made a folder: by its name and the note in it."""
+    note = folder / NOTE
+    return (
+        _NAME.fullmatch(folder.name) is not None
+        and note.is_file()
+        and note.read_bytes().startswith(b'Taken out of ')
+    )
 
 
 def purge(root: Path) -> tuple[int, int]:

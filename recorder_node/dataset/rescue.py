@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -148,6 +149,8 @@ class Wreck(Dataset):
         rows = self.rows(episode)
         for name in schema.columns_of(self.features):
             self.values(rows, name)
+            if self.features[name]['dtype'] == 'image':
+                _check_pictures(rows.column(name), name)
         if rows.column('frame_index').to_pylist() != list(range(episode.length)):
             raise DatasetError('frame_index does not count from 0')
         if not set(rows.column('task_index').to_pylist()) <= set(range(len(self.tasks))):
@@ -177,6 +180,14 @@ class Wreck(Dataset):
                 f'{span.path}: {self._whole_frames[span.path]} frames decode, it ends at {end}'
             )
         return Span(span.path, begin / self.fps, end / self.fps)
+
+
+def _check_pictures(column: pa.ChunkedArray, name: str) -> None:
+    """Refuse rows of which a picture does not decode."""
+    for row, entry in enumerate(column):
+        data = (entry.as_py() or {}).get('bytes') or b''
+        if not data or cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is None:
+            raise DatasetError(f'{name}: the picture in row {row} does not decode')
 
 
 def _line(line: bytes) -> dict[str, Any]:

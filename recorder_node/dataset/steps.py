@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from typing import Any, NamedTuple
 from recorder_node.dataset import layout
 from recorder_node.episode.journal import fsync_path
 from recorder_node.errors import DatasetError
+
+_OR = '|'
 
 
 class Step(NamedTuple):
@@ -25,16 +28,25 @@ class Step(NamedTuple):
     | append | the line `to` is added to the file `path` |
     | delete | the file or folder `path` is removed |
     | prune | the folder `path` is removed if it is empty |
+
+    `was` tells the file that the step replaces or takes away from any other: what it was before the
+    change, or what an earlier step makes of it.
     """
 
     kind: str
     path: Path
     to: Path | str = ''
+    was: str = ''
+
+    @property
+    def touched(self) -> Path:
+        """What is replaced or taken away."""
+        return self.to if self.kind == 'rename' and isinstance(self.to, Path) else self.path
 
     def logged(self, root: Path) -> list[str]:
         """Return the step for a log; its paths hold also when the dataset is moved."""
         to = _to_log(root, self.to) if isinstance(self.to, Path) else self.to
-        return [self.kind, _to_log(root, self.path), to]
+        return [self.kind, _to_log(root, self.path), to, self.was]
 
     @staticmethod
     def from_log(root: Path, entry: Any) -> Step:
@@ -43,11 +55,43 @@ class Step(NamedTuple):
         Raises:
             ValueError: when it is none, or leads out of the dataset and the folders beside it.
         """
-        kind, path, to = entry
-        if kind not in _DO:
-            raise ValueError(f'{kind!r} is no step')
+        kind, path, to, was = entry
+        if kind not in _DO or not all(isinstance(text, str) for text in entry):
+            raise ValueError(f'{entry!r} is no step')
         moves = kind in ('rename', 'aside')
-        return Step(kind, _from_log(root, path), _from_log(root, to) if moves else str(to))
+        step = Step(kind, _from_log(root, path), _from_log(root, to) if moves else to, was)
+        if step.touched == root and kind != 'prune':
+            raise ValueError('it names the dataset as a whole')
+        return step
+
+    def is_foreign(self, root: Path) -> bool:
+        """Tell whether a file that is still to be replaced or taken away is not what it was."""
+        if self.kind not in ('rename', 'aside', 'delete') or not self.touched.is_relative_to(root):
+            return False
+        if self.kind == 'rename' and not os.path.lexists(self.path):
+            return False
+        there = _identity(self.touched)
+        return bool(there) and there not in self.was.split(_OR)
+
+
+def identified(todo: Sequence[Step]) -> list[Step]:
+    """Return steps that know the files they are about to touch."""
+    known: dict[Path, set[str]] = {}
+    for step in todo:
+        known.setdefault(step.touched, {_identity(step.touched)})
+    for step in todo:
+        if step.kind == 'rename':
+            known[step.touched].add(_identity(step.path))
+    return [step._replace(was=_OR.join(sorted(known[step.touched] - {''}))) for step in todo]
+
+
+def _identity(path: Path) -> str:
+    """Return what tells a file from another version of it; '' for folders and what is not there."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return ''
+    return '' if stat.S_ISDIR(status.st_mode) else f'{status.st_size}:{status.st_mtime_ns}'
 
 
 def _places(root: Path) -> dict[str, Path]:
@@ -81,6 +125,8 @@ def check(todo: Iterable[Step]) -> None:
     folders = set()
     for step in todo:
         target = step.to if isinstance(step.to, Path) else step.path
+        if step.kind == 'rename' and step.path.is_file() and target.is_dir():
+            raise DatasetError(f'{target} is a folder where a file belongs; nothing was changed')
         if os.path.ismount(target) and not target.is_dir():
             raise DatasetError(f'{target} is a mount point of its own and cannot be replaced')
         folders.add(target.parent)
@@ -161,12 +207,22 @@ def _aside(step: Step) -> bool:
 
 def _append(step: Step) -> bool:
     make_folder(step.path.parent)
+    _make_own(step.path)
     with step.path.open('ab+') as file:
         # What an earlier attempt wrote in part is closed by an end of line.
         torn = file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b'\n'
         file.write(b'\n' * bool(torn) + str(step.to).encode() + b'\n')
     fsync_path(step.path)
     return True
+
+
+def _make_own(path: Path) -> None:
+    """Give a file that others see too, through a link, a copy of its own to grow in."""
+    if path.is_symlink() or (path.exists() and path.stat().st_nlink > 1):
+        part = path.with_name(f'.{path.name}.part')
+        shutil.copy2(path, part)
+        fsync_path(part)
+        part.replace(path)
 
 
 def _delete(step: Step) -> bool:

@@ -54,12 +54,15 @@ def restore(folder: Path, outcome: bool | None = None) -> tuple[SealedTake, Cont
         records = journal.read(folder / ROWS, journal.record_dtype(contract, header.streams))
         rows = _rows_with_texts(records, contract, known)
         begun = len(records) < header.fps
+        most = 0
         for feature in contract.cameras:
             path = camera_file(folder, feature)
             missing = begun and not path.exists()
-            rows = 0 if missing else min(rows, _frames(path, feature, header.fps))
+            frames = 0 if missing else _frames(path, feature, header.fps)
+            rows, most = min(rows, frames), max(most, frames)
         if not rows:
-            kind = EmptyTakeError if begun else RecorderError
+            # Where more than a second of pictures is, the rows have gone: not an empty take.
+            kind = EmptyTakeError if begun and most < header.fps else RecorderError
             raise kind(f'{folder}: no row is complete')
         cameras = _cameras(folder, contract, header.fps, rows)
     except OSError as error:

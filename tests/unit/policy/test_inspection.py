@@ -48,6 +48,7 @@ def statistics(folder: Path) -> Path:
         (lambda folder: (folder / POST).unlink(), f'but no {POST}'),
         (lambda folder: put(folder / PRE, POINTER), 'git lfs pull'),
         (lambda folder: put(folder / PRE, b'{'), 'no sound JSON'),
+        (lambda folder: put(folder / POST, b'{"steps": 3}'), '"steps" must be a list'),
     ],
 )
 def test_damage_is_found_by_the_plan(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +254,7 @@ def test_the_log_of_a_renamed_dataset_touches_no_other(
     assert contents(root) == before
 
 
-@pytest.mark.parametrize('text', ['', '{', '{"format": 1}', '{"format": 2, "steps": [["x"]]}'])
+@pytest.mark.parametrize('text', ['', '{', '{"format": 1}', '{"format": 3, "steps": [["x"]]}'])
 def test_a_damaged_log_is_left_to_the_user(
     tmp_path: Path, contract: Contract, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -267,9 +269,9 @@ def test_a_damaged_log_is_left_to_the_user(
 
 def test_a_log_that_leads_elsewhere_is_refused(tmp_path: Path, contract: Contract) -> None:
     root = record(tmp_path, contract, (3,))
-    for path in ('root:../x', 'beside:/etc/passwd', 'old:other', 'parent:x'):
+    for path in ('root:../x', 'beside:/etc/passwd', 'old:other', 'parent:x', 'root:'):
         with pytest.raises(ValueError, match='it names'):
-            steps.Step.from_log(root, ['delete', path, ''])
+            steps.Step.from_log(root, ['delete', path, '', ''])
 
 
 def test_a_folder_that_cannot_be_written_is_found_before_a_session(
@@ -286,3 +288,109 @@ def test_a_folder_that_cannot_be_written_is_found_before_a_session(
     monkeypatch.setattr(layout.tempfile, 'mkdtemp', mkdtemp)
     (problem,) = layout.root_problems(root, resume=True)
     assert f'Read-only file system in {root / "videos"}' in problem
+
+
+@pytest.mark.parametrize('command', ['delete', 'recover'])
+def test_the_log_of_a_cut_change_leaves_a_restored_dataset_alone(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    root = copy('v3.0', tmp_path / 'ds')
+    real = steps.carry_out
+
+    def cut(todo: list[steps.Step]) -> None:
+        if any(step.touched == root / layout.INFO for step in todo):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(todo)
+
+    monkeypatch.setattr(publish.steps, 'carry_out', cut)
+    assert edit(['delete', str(root), '0']) == 1
+    monkeypatch.undo()
+    assert publish.is_pending(root)
+    shutil.rmtree(root)
+    copy('v3.0_rollover', root)
+    before = contents(root)
+    assert (edit(['delete', str(root), '99']) if command == 'delete' else recover([str(root)])) == 1
+    assert 'is not what it was then' in capsys.readouterr().err
+    assert contents(root) == before
+    shutil.rmtree(layout.commit_log(root).parent)
+    assert edit(['delete', str(root), '0']) == 0
+    assert problems(root) == []
+
+
+def test_reports_grow_in_a_copy_where_others_see_the_file(
+    tmp_path: Path, contract: Contract
+) -> None:
+    root = record(tmp_path, contract, (3,))
+    reports, blob, backup = root / layout.REPORTS, tmp_path / 'blob', tmp_path / 'backup'
+    reports.rename(blob)
+    reports.symlink_to(blob)
+    before = blob.read_bytes()
+    record(tmp_path, contract, (4,), resume=True)
+    assert blob.read_bytes() == before
+    os.link(reports, backup)
+    before = backup.read_bytes()
+    record(tmp_path, contract, (5,), resume=True)
+    assert backup.read_bytes() == before
+    assert len(reports.read_bytes().splitlines()) == 3
+
+
+def test_a_folder_where_a_file_belongs_is_named(
+    tmp_path: Path, contract: Contract, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = record(tmp_path, contract, LENGTHS)
+    (root / layout.STATS).unlink()
+    (root / layout.STATS).mkdir()
+    assert edit(['delete', str(root), '0']) == 1
+    assert layout.STATS in capsys.readouterr().err
+    assert lengths(root) == list(LENGTHS)
+
+
+def test_no_two_hold_a_dataset_though_its_last_holder_removes_the_lock(tmp_path: Path) -> None:
+    folder = tmp_path / 'ds.recording'
+    first = RootLock(folder)
+    stale = (folder / 'lock').open('a+')
+    first.close()
+    fcntl.flock(stale, fcntl.LOCK_EX)
+    second = RootLock(folder)
+    with pytest.raises(DatasetError, match='in use'):
+        RootLock(folder)
+    second.close()
+    stale.close()
+
+
+def test_a_moment_s_look_keeps_nobody_out(tmp_path: Path) -> None:
+    folder = tmp_path / 'ds.recording'
+    folder.mkdir()
+    look = (folder / 'lock').open('a+')
+    fcntl.flock(look, fcntl.LOCK_SH)
+    threading.Timer(0.05, look.close).start()
+    RootLock(folder).close()
+
+
+@pytest.mark.parametrize('command', ['split', 'restamp', 'merge', 'recover'])
+def test_a_target_inside_a_source_is_refused(
+    tmp_path: Path, contract: Contract, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = record(tmp_path, contract, (3, 4))
+    before, target = contents(root), str(root / 'videos' / 'new')
+    words = {
+        'split': ['split', str(root), target, '0'],
+        'restamp': ['restamp', str(root), target],
+        'merge': ['merge', target, str(root)],
+    }
+    done = edit(words[command]) if command in words else recover(['--foreign', str(root), target])
+    assert done == 1
+    assert 'lies inside' in capsys.readouterr().err
+    assert contents(root) == before
+
+
+def test_a_folder_of_the_user_s_is_not_purged(tmp_path: Path, contract: Contract) -> None:
+    root = record(tmp_path, contract, (3,))
+    mine = layout.recording_folder(root) / 'removed-mine'
+    mine.mkdir(parents=True)
+    (mine / 'note.txt').write_text('hi')
+    assert edit(['purge', str(root)]) == 0
+    assert (mine / 'note.txt').is_file()

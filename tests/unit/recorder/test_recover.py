@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -141,3 +142,42 @@ def test_a_take_whose_video_is_gone_is_kept(
         path.unlink()
     assert recover([str(tmp_path / 'ds')]) == 1
     assert folder.is_dir()
+
+
+def test_a_take_whose_rows_have_gone_is_no_empty_one(
+    tmp_path: Path, contract: Contract, buffers: dict[str, StreamBuffer]
+) -> None:
+    folder = cut_take(tmp_path, contract, buffers)
+    (folder / 'rows.bin').write_bytes(b'')
+    assert recover([str(tmp_path / 'ds')]) == 1
+    assert folder.is_dir()
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'features': 'none'},
+        {'features': {'action': {'dtype': None, 'shape': [6], 'names': None}}},
+        {'fps': 'many'},
+        {'streams': 7},
+        {'session': 'x'},
+        {'t0_ns': []},
+    ],
+)
+def test_a_damaged_header_hides_no_other_take(
+    tmp_path: Path,
+    contract: Contract,
+    buffers: dict[str, StreamBuffer],
+    change: dict,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = cut_take(tmp_path, contract, buffers)
+    damaged = folder.with_name('take-0')
+    shutil.copytree(folder, damaged)
+    header = damaged / 'take.json'
+    header.write_text(json.dumps({**json.loads(header.read_text()), **change}))
+    assert recover([str(tmp_path / 'ds')]) == 1
+    said = capsys.readouterr()
+    assert f'{damaged} stays as it is' in said.err
+    assert 'take-1 is episode 0' in said.out
+    assert damaged.is_dir()
