@@ -146,7 +146,7 @@ def main(args: list[str] | None = None) -> int:
         return 1
     except UNFORESEEN as error:
         _end_progress()
-        print(in_words(error), file=sys.stderr)
+        print(in_words(error, getattr(options, 'root', 'ROOT')), file=sys.stderr)
         return 1
     _end_progress()
     print(message)

@@ -116,7 +116,7 @@ def main(args: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except UNFORESEEN as error:
-        print(in_words(error), file=sys.stderr)
+        print(in_words(error, root), file=sys.stderr)
         return 1
 
 

@@ -81,7 +81,7 @@ class Checker:
         try:
             check()
         except UNFORESEEN as error:
-            self._wrong(f'{what} cannot be checked: {in_words(error)}')
+            self._wrong(f'{what} cannot be checked: {type(error).__name__}: {error}')
 
     def _check_rows(
         self,
@@ -247,6 +247,9 @@ def check_source(root: Path) -> None:
         raise DatasetError(text)
 
 
-def in_words(error: BaseException) -> str:
-    """Say of an error that nobody foresaw what it is; `validate` lists what is wrong."""
-    return f'a file holds something unforeseen ({type(error).__name__}: {error})'
+def in_words(error: BaseException, root: object = 'ROOT') -> str:
+    """Say of an error that nobody foresaw what it is, and what lists everything that is wrong."""
+    return (
+        f'a file of {root} holds something unforeseen ({type(error).__name__}: {error}); '
+        f'see: ros2 run recorder validate {root}'
+    )

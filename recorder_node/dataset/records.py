@@ -97,6 +97,8 @@ def info_problems(info: Mapping[str, Any]) -> list[str]:
             found.append(f'feature "{name}" has no dtype')
         elif not isinstance(shape, list) or not all(_is_count(size) for size in shape):
             found.append(f'feature "{name}" has shape {shape!r}')
+        elif not isinstance(feature.get('info') or {}, dict):
+            found.append(f'feature "{name}" has info {feature["info"]!r}')
     return found
 
 
