@@ -122,7 +122,8 @@ class Snapshot:
         try:
             dataset = Dataset(self.folder)
         except DatasetError as error:
-            return [str(error)]
+            # Of the dataset, not of its frozen view.
+            return [str(error).replace(str(self.folder), str(self.root))]
         self.info = dataset.info
         episodes = dataset.recorded
         named = {episode.data for episode in episodes}
