@@ -109,7 +109,9 @@ def merge(target: Path, roots: Sequence[Path], version: str, vcodec: str = '') -
 
 
 def restamp(root: Path, target: Path, fps: int) -> str:
-    """Copy a dataset, giving its rows and frames the times n / fps."""
+    """Copy a dataset, giving its rows and frames the times n / fps; 0: as it says."""
+    if not 0 <= fps <= MOST_FPS:
+        raise DatasetError(f'--fps is {fps}; it must lie between 1 and {MOST_FPS}')
     with _new(target, root):
         check_readable(root)
         wreck = Wreck(root, fps)
@@ -215,7 +217,6 @@ def _parser() -> argparse.ArgumentParser:
         '--fps',
         type=int,
         default=0,
-        choices=range(1, MOST_FPS + 1),
         metavar='N',
         help='rows per second; default: as it says',
     )

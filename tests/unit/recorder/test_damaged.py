@@ -248,3 +248,12 @@ def test_a_user_s_own_files_survive_every_edit(tmp_path: Path, version: str) -> 
     assert (split / 'meta/modality.json').read_bytes() == notes['meta/modality.json']
     assert not (split / 'README.md').exists()
     assert data_file(split).is_file()
+
+
+@pytest.mark.parametrize('fps', ['-1', '99999999999999999999'])
+def test_a_rate_that_cannot_be_is_refused(
+    tmp_path: Path, fps: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copy(V30, tmp_path / 'ds')
+    assert edit(['restamp', str(root), str(tmp_path / 'out'), '--fps', fps]) == 1
+    assert f'--fps is {fps}' in capsys.readouterr().err
