@@ -25,16 +25,6 @@ def report(commit: Commit, entry: Mapping[str, Any]) -> None:
     commit.append(layout.REPORTS, json.dumps(entry))
 
 
-def keep_below(root: Path, commit: Commit, total: int) -> None:
-    """Prepare the reports without those of episodes from `total` on."""
-    kept = [
-        json.dumps({'episode_index': index, **entry}).encode() + b'\n'
-        for index, entry in reports(root).items()
-        if index < total
-    ]
-    commit.data(layout.REPORTS, b''.join(kept))
-
-
 def reports(root: Path) -> dict[int, dict[str, Any]]:
     """Return what is known about each episode; empty where nothing was kept."""
     found: dict[int, dict[str, Any]] = {}

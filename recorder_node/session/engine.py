@@ -120,10 +120,6 @@ class Engine:
         futures = [carry_out[action]() for action in actions]
         return [future for future in futures if future is not None]
 
-    def wait_written(self) -> None:
-        """Wait until everything handed to the writer is done."""
-        self._writing.submit(lambda: None).result()
-
     def consolidate(self) -> Future[tuple[int, int]]:
         """Join the dataset's video files; the result is how many there were and are."""
         return self._writing.submit(self._consolidate_job)

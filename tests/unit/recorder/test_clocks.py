@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recorder_node.contract.contract import Contract
 from recorder_node.dataset.check import Checker
 from recorder_node.episode.take import leftovers
 from recorder_node.session.machine import Event, State
-from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.messages import NS
 from tests.conftest import FakeClock, wait_until
 from tests.session_bench import Bench
 
 HOUR_NS = 3600 * NS
-
-
-@pytest.fixture
-def make(tmp_path: Path, contract: Contract, buffers: dict[str, StreamBuffer]) -> Iterator[Any]:
-    """Return a function that makes a session; closed at the end."""
-    made: list[Bench] = []
-
-    def make_bench(clock: FakeClock, **values: Any) -> Bench:
-        made.append(Bench(tmp_path, contract, buffers, clock, **values))
-        return made[-1]
-
-    yield make_bench
-    for bench in made:
-        bench.close()
 
 
 def recording(bench: Bench) -> Bench:

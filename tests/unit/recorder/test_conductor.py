@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recorder_node.contract.contract import Contract
 from recorder_node.dataset.check import Checker
 from recorder_node.encoding.video import VideoEncoder
 from recorder_node.episode.take import leftovers
@@ -19,24 +17,8 @@ from recorder_node.session.config import RecorderConfig
 from recorder_node.session.finishing import EXIT_NOT_PUSHED
 from recorder_node.session.machine import Event, State
 from recorder_node.session.status import flatten, values_of
-from recorder_node.streams.buffer import StreamBuffer
 from recorder_node.streams.messages import NS
 from tests.conftest import wait_until
-from tests.session_bench import Bench
-
-
-@pytest.fixture
-def make(tmp_path: Path, contract: Contract, buffers: dict[str, StreamBuffer]) -> Iterator[Any]:
-    """Return a function that makes a bench; closed at the end."""
-    made: list[Bench] = []
-
-    def make_bench(**values: Any) -> Bench:
-        made.append(Bench(tmp_path, contract, buffers, **values))
-        return made[-1]
-
-    yield make_bench
-    for bench in made:
-        bench.close()
 
 
 def test_a_session_runs_by_itself(make: Any) -> None:

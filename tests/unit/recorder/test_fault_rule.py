@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recorder_node.contract.contract import Contract
 from recorder_node.episode.take import leftovers
 from recorder_node.session.conductor import EXIT_FAULTS, EXIT_NO_STREAMS
 from recorder_node.session.machine import State
-from recorder_node.streams.buffer import StreamBuffer
 from tests.conftest import wait_until
-from tests.unit.recorder.test_conductor import Bench
+from tests.session_bench import Bench
 
 
-@pytest.fixture
-def make(tmp_path: Path, contract: Contract, buffers: dict[str, StreamBuffer]) -> Iterator[Any]:
-    """Return a function that makes a bench; closed at the end."""
-    made: list[Bench] = []
-
-    def make_bench(**values: Any) -> Bench:
-        made.append(Bench(tmp_path, contract, buffers, **values))
-        return made[-1]
-
-    yield make_bench
-    for bench in made:
-        bench.close()
-
-
-def fault(bench: Bench) -> None:
-    """Let a take begin and fault."""
+def fault(bench: Bench, after_s: float = 0.5) -> None:
+    """Let a take run, begin one if there is none, and fault."""
     wait_until(lambda: bench.pass_time(0.05) or bench.state is State.RECORDING, what='a take')
-    bench.pass_time(0.5)
+    bench.pass_time(after_s)
     assert bench.conductor.fault('the policy is late', failure=True)
 
 
@@ -65,7 +48,8 @@ def test_too_many_faults_in_a_row_end_the_session(make: Any) -> None:
     wait_until(lambda: bench.pass_time(0.5) or bench.conductor.outcomes, what='a saved take')
     for _ in range(2):
         assert not bench.stops
-        fault(bench)
+        # At once: the writer decides how far into its second the take is that runs now.
+        fault(bench, after_s=0.0)
         bench.pass_time(0.1)
     assert bench.state is State.DONE
     wait_until(lambda: bench.conductor.tick() or bench.stops, what='the end')
