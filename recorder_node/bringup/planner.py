@@ -191,7 +191,8 @@ class Planner:
         self.recorder = self.config_of(
             RecorderConfig, contract=str(self.contract_path), calibration=self.calibration, **fixed
         )
-        self.problems += root_problems(self.given)
+        # What spans several parameters is told by the recorder's own only when each is right.
+        self.problems += [p for p in root_problems(self.given) if p not in self.problems]
         names = None if self.recorder is None else self.recorder.camera_names
         contract = self.contract
         if contract is not None and names is not None:

@@ -15,10 +15,10 @@ from so101_driver.common.parameters import TRUE_WORDS
 
 
 def root_problems(given: Mapping[str, str]) -> list[str]:
-    """Look at the root even when other arguments are wrong."""
+    """Look at name and root even when other arguments are wrong."""
     repo_id = given.get('repo_id', '')
-    if layout.repo_id_problems(repo_id):
-        return []
+    if problems := layout.repo_id_problems(repo_id):
+        return problems if repo_id else []
     resume = given.get('resume', '').lower() in TRUE_WORDS
     return layout.root_problems(layout.resolve_root(given.get('root', ''), repo_id), resume)
 

@@ -232,3 +232,8 @@ def test_a_clamp_for_each_joint_reaches_the_follower(tmp_path: Path) -> None:
 def test_lerobot_0_3_had_another_unit(version: str, units: str, told: bool) -> None:
     config = RecorderConfig('c', 'me/x', single_task='t', codebase_version=version, units=units)
     assert any('default of lerobot 0.3' in text for text in config.warnings()) == told
+
+
+def test_a_wrong_name_is_told_once_beside_other_mistakes(tmp_path: Path) -> None:
+    for others in ({'fps': '0'}, {}):
+        assert refused(given(tmp_path, repo_id='a--b/c', **others)).count('a--b/c"; it must') == 1
